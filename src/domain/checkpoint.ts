@@ -1,0 +1,66 @@
+/** Checkpoint commits: how they say what changed and why. Pure. */
+import { textOf } from './byte-path.ts';
+import type { Change } from './change.ts';
+import type { EnvironmentName } from './environment-name.ts';
+
+/** Why a checkpoint was made: `edit`, `exec npm test`, `exec npm test (exit 1)`, `reconcile`, `rewind to 1a2b3c`, … */
+export type Cause = string;
+
+export const trailers = {
+  environment: 'Coppice-Environment',
+  cause: 'Coppice-Cause',
+  exec: 'Coppice-Exec',
+  operation: 'Coppice-Operation-In-Progress',
+} as const;
+
+export interface CheckpointMessage {
+  readonly environment: EnvironmentName;
+  readonly cause: Cause;
+  readonly changes: readonly Change[];
+  /** Ids of the execs that were running, so that a change leads to the command that made it. */
+  readonly execs: readonly string[];
+  /** `merge`, `rebase`, … while one is under way inside. */
+  readonly operation: string | undefined;
+}
+
+export function checkpointMessage(message: CheckpointMessage): string {
+  const lines = [
+    `${trailers.environment}: ${message.environment}`,
+    `${trailers.cause}: ${oneLine(message.cause, 200)}`,
+  ];
+  for (const exec of message.execs) lines.push(`${trailers.exec}: ${exec}`);
+  if (message.operation !== undefined) lines.push(`${trailers.operation}: ${message.operation}`);
+  return `${subjectOf(message.changes)}\n\n${lines.join('\n')}\n`;
+}
+
+/** `src/auth.ts: +12 −3`, `delete src/old.ts`, `12 files in src/`. */
+export function subjectOf(changes: readonly Change[]): string {
+  const [first] = changes;
+  if (first === undefined) return 'no change';
+  if (changes.length > 1) return `${changes.length} files in ${commonDirectory(changes)}`;
+  const path = oneLine(textOf(first.path), 60);
+  if (first.kind === 'deleted') return `delete ${path}`;
+  if (first.before?.oid === first.after?.oid) return `${path}: mode ${first.after?.mode ?? ''}`;
+  const counts = first.lines === undefined ? '' : `: +${first.lines.added} −${first.lines.removed}`;
+  return first.kind === 'added' ? `add ${path}${counts}` : `${path}${counts || ': changed'}`;
+}
+
+function commonDirectory(changes: readonly Change[]): string {
+  let common: readonly string[] | undefined;
+  for (const change of changes) {
+    const directories = textOf(change.path).split('/').slice(0, -1);
+    if (common === undefined) common = directories;
+    else {
+      const known: readonly string[] = common;
+      const end = known.findIndex((part, index) => directories[index] !== part);
+      if (end >= 0) common = known.slice(0, end);
+    }
+  }
+  return common === undefined || common.length === 0 ? './' : oneLine(`${common.join('/')}/`, 60);
+}
+
+/** Control characters out, white space folded, cut to `most` characters: safe in a subject, a trailer, a terminal. */
+export function oneLine(text: string, most: number): string {
+  const flat = text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ').trim();
+  return flat.length <= most ? flat : `${flat.slice(0, most - 1)}…`;
+}

@@ -1,0 +1,53 @@
+/** The record of an environment, stored in git as `environment.json` at refs/coppice/<name>/record. */
+import * as z from 'zod/mini';
+import type { EnvironmentName } from './environment-name.ts';
+import { limitsSchema, runtimeKinds } from './spec.ts';
+
+/** A resolved spec: what the environment was really made with. */
+export const resolvedSpecSchema = z.object({
+  runtime: z.enum(runtimeKinds),
+  image: z.nullable(z.string()),
+  limits: limitsSchema,
+  network: z.enum(['open', 'none']),
+  environment: z.record(z.string(), z.string()),
+  root: z.boolean(),
+  setup: z.nullable(z.string()),
+});
+export type ResolvedSpec = z.infer<typeof resolvedSpecSchema>;
+
+export const recordSchema = z.object({
+  version: z.literal(1),
+  name: z.string(),
+  title: z.nullable(z.string()),
+  /** Full name of the branch the work is meant to go back to; null when none was checked out. */
+  target: z.nullable(z.string()),
+  /** Full name of the environment's branch. */
+  branch: z.string(),
+  /** ISO 8601. */
+  createdAt: z.string(),
+  /** `creating` until everything exists: a creating record whose creator is gone is rolled back. */
+  stage: z.enum(['creating', 'setup-failed', 'ready']),
+  /** The process that creates it, to tell an interrupted creation from one under way. */
+  creator: z.object({ host: z.string(), pid: z.number(), started: z.string() }),
+  /** Who the checkpoints and commits name as author, taken from the user's git configuration. */
+  author: z.object({ name: z.string(), email: z.string() }),
+  spec: resolvedSpecSchema,
+});
+
+/** `name` is parsed by the reader, so that it is the branded type everywhere else. */
+export type EnvironmentRecord = Omit<z.infer<typeof recordSchema>, 'name'> & {
+  readonly name: EnvironmentName;
+};
+
+/** One exec, stored as `execs/<day>/<id>/exec.json` beside its `output` in the record's tree. */
+export const execRecordSchema = z.object({
+  id: z.string(),
+  command: z.array(z.string()),
+  startedAt: z.string(),
+  endedAt: z.string(),
+  exit: z.number(),
+  timedOut: z.boolean(),
+  /** Bytes the command wrote; the stored output keeps the first and last 128 KiB. */
+  outputBytes: z.number(),
+});
+export type ExecRecord = z.infer<typeof execRecordSchema>;

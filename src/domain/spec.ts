@@ -1,0 +1,32 @@
+/** What an environment is made of. Written in `.coppice/environment.json`, in user settings, or on the command line. */
+import * as z from 'zod/mini';
+
+export const runtimeKinds = ['docker', 'sandbox'] as const;
+export type RuntimeKind = (typeof runtimeKinds)[number];
+
+const positive = z.number().check(z.positive());
+
+export const limitsSchema = z.strictObject({
+  /** Bytes. */
+  memory: z.optional(positive),
+  /** Processors, fractions allowed. */
+  cpus: z.optional(positive),
+  /** Processes and threads. */
+  pids: z.optional(z.int().check(z.positive())),
+});
+export type Limits = z.infer<typeof limitsSchema>;
+
+export const specSchema = z.strictObject({
+  /** OCI image reference. */
+  image: z.optional(z.string().check(z.minLength(1))),
+  runtime: z.optional(z.enum(runtimeKinds)),
+  limits: z.optional(limitsSchema),
+  network: z.optional(z.enum(['open', 'none'])),
+  /** Environment variables of every exec. Not for secrets: they are stored in git. */
+  environment: z.optional(z.record(z.string(), z.string())),
+  /** Whether `exec --root` is allowed. */
+  root: z.optional(z.boolean()),
+  /** Shell command run once after creation, in the workspace. */
+  setup: z.optional(z.string().check(z.minLength(1))),
+});
+export type Spec = z.infer<typeof specSchema>;

@@ -1,0 +1,59 @@
+/** Three-way merges computed on objects, and their delivery into a branch or a checkout. */
+import type { BytePath } from '../domain/byte-path.ts';
+import type { TreeEntry } from '../domain/change.ts';
+import type { Oid } from '../domain/oid.ts';
+import type { RefName } from '../domain/ref-name.ts';
+
+export type ConflictKind =
+  | 'content'
+  | 'add/add'
+  | 'modify/delete'
+  | 'rename/delete'
+  | 'rename/rename'
+  | 'file/directory'
+  | 'binary'
+  | 'mode'
+  | 'submodule'
+  | 'other';
+
+export interface Conflict {
+  readonly path: BytePath;
+  readonly kind: ConflictKind;
+  readonly base: TreeEntry | undefined;
+  readonly ours: TreeEntry | undefined;
+  readonly theirs: TreeEntry | undefined;
+}
+
+export type MergeOutcome =
+  | { readonly kind: 'clean'; readonly tree: Oid }
+  /** `tree` has the conflict markers in it, as git writes them. */
+  | {
+      readonly kind: 'conflict';
+      readonly tree: Oid;
+      readonly conflicts: readonly Conflict[];
+      readonly messages: readonly string[];
+    };
+
+export interface Merging {
+  /** `git merge-tree --write-tree` of two commits over their merge base. Objects are kept only for a clean result. */
+  merge(ours: Oid, theirs: Oid): Promise<MergeOutcome>;
+  /** The same with trees and a base tree of the caller's choice. */
+  mergeTrees(base: Oid, ours: Oid, theirs: Oid): Promise<MergeOutcome>;
+  /**
+   * Moves `branch` from `before` (null: unborn) to `after`, which must descend from it. Where a worktree of the user
+   * has it checked out, its files and index move along, and only if no path that changes is dirty there: else throws
+   * `checkout-dirty` (kind `refused`, data: `worktree`, `paths`) and nothing has changed. Throws `ref-moved` like updateRefs.
+   */
+  advance(
+    branch: RefName,
+    before: Oid | null,
+    after: Oid,
+    reason: string,
+  ): Promise<{ readonly worktree: string | null }>;
+  /**
+   * Brings the difference `base`..`theirs` into the caller's checkout as uncommitted changes, three-way against what
+   * its files are now. All or nothing: throws `apply-conflict` (kind `conflict`, data: `files`) before touching anything.
+   * Returns the paths it wrote.
+   */
+  applyToCheckout(base: Oid, theirs: Oid): Promise<readonly BytePath[]>;
+}

@@ -1,0 +1,35 @@
+/** Git over exec: commits leave and enter an environment through a pipe to git inside it, never through the file system. */
+import type { Readable, Writable } from 'node:stream';
+import type { Oid } from '../domain/oid.ts';
+
+/** A command running inside the environment; joined to one end of git's protocol. */
+export interface Pipe {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Exit status of the command inside; never rejects. */
+  readonly exit: Promise<number>;
+  /** Ends the command inside. Repeatable. */
+  kill(): Promise<void>;
+}
+
+/** Starts `command` inside the environment, as its user, without a terminal. */
+export type OpenPipe = (command: readonly string[]) => Promise<Pipe>;
+
+export interface Fetched {
+  /** What HEAD is inside, or undefined when it is unborn. */
+  readonly head: Oid | undefined;
+  /** Branches inside by short name: only names git accepts. */
+  readonly branches: ReadonlyMap<string, Oid>;
+}
+
+export interface Transport {
+  /**
+   * Brings HEAD and every branch of the git directory `inside` out: into a quarantine, object-checked (fsckObjects), size and
+   * time limited, then promoted into the repository. No reference is written. Throws `transport-failed` (kind
+   * `unavailable`), `hostile-objects` (kind `refused`), `transport-too-large` (kind `refused`).
+   */
+  fetch(open: OpenPipe, inside: string): Promise<Fetched>;
+  /** Sends `commit` and what it needs into the git directory `inside`, as `ref` there. */
+  push(open: OpenPipe, inside: string, commit: Oid, ref: string): Promise<void>;
+}

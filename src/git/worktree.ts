@@ -1,0 +1,53 @@
+/** An environment's place on disk: git's registration of the worktree, its files, and the agent's own git directory. */
+import type { EnvironmentDirectories } from '../domain/directories.ts';
+import type { EnvironmentName } from '../domain/environment-name.ts';
+import type { Oid } from '../domain/oid.ts';
+import type { RefName } from '../domain/ref-name.ts';
+import type { Identity } from './repository.ts';
+
+/** Where things are from inside: what alternates and the `.git` file must say. */
+export interface InsidePaths {
+  /** The worktree, e.g. `/workspace`. */
+  readonly tree: string;
+  /** The agent's git directory, e.g. `/coppice/git`. */
+  readonly git: string;
+  /** The base store's git directory, e.g. `/coppice/base`. */
+  readonly base: string;
+}
+
+export interface WorktreeRequest {
+  readonly name: EnvironmentName;
+  readonly directories: EnvironmentDirectories;
+  readonly branch: RefName;
+  /** What the files are checked out from (the branch's tip). */
+  readonly tip: Oid;
+}
+
+export interface OwnGitRequest {
+  readonly directories: EnvironmentDirectories;
+  readonly branch: RefName;
+  /** Where the agent's branch starts: the last commit, not the tail. */
+  readonly head: Oid;
+  readonly inside: InsidePaths;
+  readonly author: Identity;
+  /** The `.git` file on disk leads to the agent's own git directory: for a runtime that cannot mount over it. */
+  readonly linkTree: boolean;
+}
+
+export interface Worktrees {
+  /**
+   * Registers a locked linked worktree by hand (`<common>/worktrees/coppice-<name>`: no lock on the shared config, no
+   * hook, no filter) and checks its files out. Inherits the caller's sparse patterns. Leaves nothing behind when it throws.
+   */
+  create(request: WorktreeRequest): Promise<void>;
+  /** Makes sure the shared base store holds `commit` and its history (and nothing else). Safe from many processes. */
+  shareBase(commit: Oid): Promise<void>;
+  /** Writes HEAD, config, refs, index, hooks and alternates of the agent's own git directory. */
+  createOwnGit(request: OwnGitRequest): Promise<void>;
+  /** Brings the host-side index of the worktree to `tip`, reading no file of the worktree. */
+  refreshIndex(name: EnvironmentName, tip: Oid): Promise<void>;
+  /** Removes registration and directories, also half-made ones. Repeatable. */
+  remove(name: EnvironmentName, directories: EnvironmentDirectories): Promise<void>;
+  /** Names of environments that have a registration of ours, for `doctor`. */
+  registered(): Promise<readonly EnvironmentName[]>;
+}

@@ -127,6 +127,11 @@ export interface Repository {
       } | null;
     }[],
   ): Promise<Oid>;
+  /**
+   * The caller's checkout as a tree: tracked and untracked files as they are, ignored ones left out, through a private
+   * index. The checkout itself is only read. Throws `no-checkout` (kind `usage`) in a bare repository.
+   */
+  snapshotWorktree(): Promise<Oid>;
   /** Objects only; no reference moves. */
   writeCommit(commit: NewCommit): Promise<Oid>;
   /** The tree with no entries, written if need be. */

@@ -1,0 +1,199 @@
+/**
+ * Turns the tail into a commit. Where git works inside, git itself makes it there, with the repository's hooks, and it
+ * comes out like any commit of the agent; else it is made on the host and brought in at the next start.
+ */
+import { CoppiceError } from '../domain/error.ts';
+import type { Oid } from '../domain/oid.ts';
+import type { Identity } from '../git/repository.ts';
+import type { Container, Runtime } from '../runtime/runtime.ts';
+import { findContainer, layoutOf, pipeInto, runInside } from './container.ts';
+import type { Environment } from './environment.ts';
+import { followHead } from './follow-head.ts';
+import { importCommits, noteHint } from './import-commits.ts';
+import { reconcileFully } from './reconcile.ts';
+import type { Workplace } from './workplace.ts';
+
+export interface CommitRequest {
+  readonly message: string;
+  readonly author: Identity;
+  /** Skips pre-commit and commit-msg; the commit says so in a trailer. */
+  readonly noVerify: boolean;
+}
+
+export interface Committed {
+  readonly environment: Environment;
+  readonly commit: Oid;
+  /** What the hooks wrote. */
+  readonly output: string;
+  readonly made: 'inside' | 'outside';
+}
+
+const incomingRef = 'refs/coppice/incoming';
+
+/** Exit statuses of the script below that are not git's own. */
+const headMoved = 75;
+
+/**
+ * The agent's index is put aside, set to the tree of the tip, and put back if the commit is refused, so that a hook sees
+ * exactly what will be committed and a refusal changes nothing.
+ */
+const commitScript = `
+set -u
+test "$(git rev-parse HEAD)" = "$COPPICE_HEAD" || exit ${headMoved}
+index=$(git rev-parse --git-path index)
+rm -f "$index.coppice"; test ! -f "$index" || cp "$index" "$index.coppice" || exit 1
+git read-tree "$COPPICE_TIP" || exit 1
+git update-index -q --refresh >/dev/null 2>&1
+if git commit -q $COPPICE_FLAGS -m "$COPPICE_MESSAGE"; then
+  rm -f "$index.coppice"; git update-ref -d ${incomingRef}; exit 0
+fi
+status=$?
+test ! -f "$index.coppice" || mv -f "$index.coppice" "$index"
+git update-ref -d ${incomingRef}
+exit $status
+`;
+
+/** Everything in the environment becomes one commit. Throws `nothing-to-commit`, `commit-refused`, `operation-in-progress`. */
+export async function commitTail(workplace: Workplace, start: Environment, request: CommitRequest): Promise<Committed> {
+  const { environment, operation } = await reconcileFully(workplace, start);
+  if (operation !== undefined) throw inProgress(environment, operation);
+  if (environment.at.tip === environment.at.head) {
+    throw new CoppiceError(
+      'failed',
+      'nothing-to-commit',
+      `Nothing has changed in ${environment.name} since its last commit.`,
+      {
+        hint: `\`coppice log ${environment.name}\` shows its commits.`,
+      },
+    );
+  }
+  const container = await findContainer(workplace, environment);
+  const runtime = await workplace.runtime(environment.record.spec.runtime);
+  if (container?.state === 'running' && (await hasGit(runtime, container))) {
+    return commitInside(workplace, environment, runtime, container, request);
+  }
+  return commitOutside(workplace, environment, request);
+}
+
+export function inProgress(environment: Environment, operation: string): CoppiceError {
+  return new CoppiceError(
+    'refused',
+    'operation-in-progress',
+    `A ${operation} is under way inside ${environment.name}.`,
+    {
+      hint: `Let it finish, or end it with \`coppice exec ${environment.name} -- git ${operation} --abort\`.`,
+      data: { operation },
+    },
+  );
+}
+
+export async function hasGit(runtime: Runtime, container: Container): Promise<boolean> {
+  const { status } = await runInside(runtime, container.id, ['git', '--version']);
+  return status === 0;
+}
+
+async function commitInside(
+  workplace: Workplace,
+  environment: Environment,
+  runtime: Runtime,
+  container: Container,
+  request: CommitRequest,
+): Promise<Committed> {
+  const { at } = environment;
+  const layout = layoutOf(workplace, environment, runtime);
+  await workplace.transport.push(pipeInto(runtime, container.id), layout.git, at.tip, incomingRef);
+  const { name, email } = request.author;
+  const done = await runInside(runtime, container.id, ['sh', '-c', commitScript], {
+    workdir: layout.tree,
+    timeoutSeconds: 1800,
+    environment: {
+      COPPICE_HEAD: at.head,
+      COPPICE_TIP: at.tip,
+      COPPICE_MESSAGE: messageOf(request),
+      COPPICE_FLAGS: request.noVerify ? '--no-verify' : '',
+      GIT_AUTHOR_NAME: name,
+      GIT_AUTHOR_EMAIL: email,
+      GIT_COMMITTER_NAME: name,
+      GIT_COMMITTER_EMAIL: email,
+      GIT_EDITOR: 'true',
+    },
+  });
+  const output = `${done.stdout}${done.stderr}`.trim();
+  if (done.status === headMoved) throw moved(environment);
+  if (done.status !== 0) throw refused(environment, done.status, output);
+  const after = await importCommits(workplace, environment);
+  return { environment: after, commit: after.at.head, output, made: 'inside' };
+}
+
+function moved(environment: Environment): CoppiceError {
+  return new CoppiceError(
+    'conflict',
+    'head-moved',
+    `Somebody committed inside ${environment.name} at the same moment.`,
+    {
+      hint: `Nothing was lost. Look at \`coppice log ${environment.name}\` and try again.`,
+    },
+  );
+}
+
+function refused(environment: Environment, status: number, output: string): CoppiceError {
+  return new CoppiceError(
+    'failed',
+    'commit-refused',
+    `The commit in ${environment.name} was refused (status ${status}).`,
+    {
+      hint: output === '' ? 'A hook of the repository refused it without a word.' : `It said:\n${output}`,
+      data: { status, output },
+    },
+  );
+}
+
+async function commitOutside(
+  workplace: Workplace,
+  environment: Environment,
+  request: CommitRequest,
+): Promise<Committed> {
+  const { repository } = workplace;
+  const { tree } = await repository.readCommit(environment.at.tip);
+  const { author } = request;
+  const message = `${messageOf(request)}\n`;
+  const commit = await repository.writeCommit({
+    tree,
+    parents: [environment.at.head],
+    author,
+    committer: author,
+    message,
+  });
+  const followed = await followHead(workplace, environment, { head: commit, cause: 'commit', outside: true });
+  return { environment: followed.environment, commit, output: '', made: 'outside' };
+}
+
+function messageOf({ message, noVerify }: CommitRequest): string {
+  const text = message.trim();
+  return noVerify ? `${text}\n\nCoppice-Hooks: skipped` : text;
+}
+
+/** Moves HEAD inside to a commit made on the host, its files untouched. Only where HEAD is still what that commit stands on. */
+const bringInScript = `
+set -u
+git merge-base --is-ancestor HEAD ${incomingRef} || exit ${headMoved}
+git reset -q ${incomingRef} || exit 1
+git update-ref -d ${incomingRef}
+`;
+
+/** Tells the agent's own repository of a commit made outside, if there is one and git works inside. */
+export async function bringInOutside(workplace: Workplace, environment: Environment): Promise<void> {
+  const { outside } = environment.at;
+  const container = await findContainer(workplace, environment);
+  if (outside === undefined || container?.state !== 'running') return;
+  const runtime = await workplace.runtime(environment.record.spec.runtime);
+  if (!(await hasGit(runtime, container))) return;
+  if ((await workplace.agentGit.operationInProgress(environment.directories.git)) !== undefined) return;
+  const layout = layoutOf(workplace, environment, runtime);
+  await workplace.transport.push(pipeInto(runtime, container.id), layout.git, outside, incomingRef);
+  const done = await runInside(runtime, container.id, ['sh', '-c', bringInScript], { workdir: layout.tree });
+  if (done.status !== 0) return;
+  await noteHint(workplace, environment);
+  const update = { name: environment.refs.outside, before: outside, after: null };
+  await workplace.repository.updateRefs([update], 'coppice: brought in');
+}

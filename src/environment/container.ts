@@ -1,0 +1,151 @@
+/** The container of an environment: how it is asked for, found and kept running. */
+
+import { join } from 'node:path';
+import { baseStoreDirectory } from '../domain/directories.ts';
+import { CoppiceError } from '../domain/error.ts';
+import type { OpenPipe } from '../git/transport.ts';
+import { type Container, type ContainerRequest, labels, type Mount, type Runtime } from '../runtime/runtime.ts';
+import type { Environment } from './environment.ts';
+import type { Workplace } from './workplace.ts';
+
+export function labelsOf(workplace: Workplace, name: string): Record<string, string> {
+  return { ...repositoryLabels(workplace), [labels.environment]: name };
+}
+
+export function repositoryLabels(workplace: Workplace): Record<string, string> {
+  return {
+    [labels.tool]: '1',
+    [labels.installation]: workplace.installation,
+    [labels.repository]: workplace.repository.id,
+  };
+}
+
+export function layoutOf(workplace: Workplace, environment: Pick<Environment, 'directories'>, runtime: Runtime) {
+  const { tree, git, home } = environment.directories;
+  const base = baseStoreDirectory(workplace.surroundings.dataDirectory, workplace.repository.id);
+  return runtime.layout({ tree, git, base, home });
+}
+
+/** The file that says where git is inside; mounted read-only over the tree's `.git`. */
+export function gitFileOf(environment: Pick<Environment, 'directories'>): string {
+  return join(environment.directories.root, 'gitfile');
+}
+
+export function containerRequest(workplace: Workplace, environment: Environment, runtime: Runtime): ContainerRequest {
+  const { directories, record, name } = environment;
+  const { surroundings, repository } = workplace;
+  const layout = layoutOf(workplace, environment, runtime);
+  const base = baseStoreDirectory(surroundings.dataDirectory, repository.id);
+  const mounts: Mount[] = [
+    { source: directories.tree, target: layout.tree, readOnly: false },
+    { source: directories.git, target: layout.git, readOnly: false },
+    { source: base, target: layout.base, readOnly: true },
+    { source: directories.home, target: layout.home, readOnly: false },
+  ];
+  if (layout.mountsGitFile)
+    mounts.push({ source: gitFileOf(environment), target: `${layout.tree}/.git`, readOnly: true });
+  return {
+    name: `coppice-${repository.id}-${name}-${workplace.installation.slice(0, 6)}`,
+    image: record.spec.image,
+    labels: labelsOf(workplace, name),
+    hostname: name.replace(/[^a-z0-9-]/g, '-').slice(0, 63),
+    mounts,
+    workdir: layout.tree,
+    user: { uid: surroundings.uid, gid: surroundings.gid, name: 'agent', home: layout.home },
+    environment: {
+      ...record.spec.environment,
+      COPPICE_ENVIRONMENT: name,
+      COPPICE_WORKSPACE: layout.tree,
+    },
+    limits: record.spec.limits,
+    network: record.spec.network,
+    root: record.spec.root,
+  };
+}
+
+/** What the engine knows of it; undefined when there is none. */
+export async function findContainer(workplace: Workplace, environment: Environment): Promise<Container | undefined> {
+  const runtime = await workplace.runtime(environment.record.spec.runtime);
+  const found = await runtime.list(labelsOf(workplace, environment.name));
+  return found[0];
+}
+
+/** The running container, or a clear refusal: what is not running cannot be exec'd. */
+export async function runningContainer(workplace: Workplace, environment: Environment) {
+  const runtime = await workplace.runtime(environment.record.spec.runtime);
+  const [container] = await runtime.list(labelsOf(workplace, environment.name));
+  if (container?.state === 'running') return { runtime, container };
+  const state = container === undefined ? 'has no container' : 'is stopped';
+  throw new CoppiceError('unavailable', 'not-running', `The environment ${environment.name} ${state}.`, {
+    hint: `\`coppice start ${environment.name}\` starts it.`,
+    data: { name: environment.name },
+  });
+}
+
+/** Makes the container where it is missing and starts it where it is not running. */
+export async function ensureRunning(workplace: Workplace, environment: Environment): Promise<Container> {
+  const runtime = await workplace.runtime(environment.record.spec.runtime);
+  const [existing] = await runtime.list(labelsOf(workplace, environment.name));
+  if (existing?.state === 'running') return existing;
+  const container = existing ?? (await runtime.create(containerRequest(workplace, environment, runtime)));
+  await runtime.start(container.id);
+  return { ...container, state: 'running' };
+}
+
+/** A pipe to commands inside, for git's protocol. */
+export function pipeInto(runtime: Runtime, containerId: string): OpenPipe {
+  return async (command) => {
+    const ended = new AbortController();
+    const execution = await runtime.exec(containerId, { command, stdin: true, signal: ended.signal });
+    if (execution.stdin === undefined) throw new CoppiceError('bug', 'no-stdin', 'An exec with stdin came without it.');
+    return {
+      stdin: execution.stdin,
+      stdout: execution.stdout,
+      stderr: execution.stderr,
+      exit: execution.end.then(
+        ({ status }) => status,
+        () => 255,
+      ),
+      kill: async () => {
+        ended.abort();
+        await execution.end.catch(() => undefined);
+      },
+    };
+  };
+}
+
+/** Runs a small command inside to its end and keeps what it wrote (at most 1 MiB). */
+export async function runInside(
+  runtime: Runtime,
+  containerId: string,
+  command: readonly string[],
+  options: {
+    readonly environment?: Readonly<Record<string, string>>;
+    readonly timeoutSeconds?: number;
+    readonly workdir?: string;
+  } = {},
+): Promise<{
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly failedToStart: string | undefined;
+}> {
+  const execution = await runtime.exec(containerId, { command, timeoutSeconds: 60, ...options });
+  const [stdout, stderr, end] = await Promise.all([
+    collect(execution.stdout),
+    collect(execution.stderr),
+    execution.end,
+  ]);
+  return { status: end.status, stdout, stderr, failedToStart: end.failedToStart };
+}
+
+async function collect(stream: AsyncIterable<Buffer | string>): Promise<string> {
+  const kept: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.length;
+    if (size <= 2 ** 20) kept.push(bytes);
+  }
+  return Buffer.concat(kept).toString('utf8');
+}

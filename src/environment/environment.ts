@@ -1,0 +1,42 @@
+/** An environment as operations handle it: its record, and where everything of it is. */
+import { directoriesOf, type EnvironmentDirectories } from '../domain/directories.ts';
+import type { EnvironmentRecord } from '../domain/environment.ts';
+import type { EnvironmentName } from '../domain/environment-name.ts';
+import type { Oid } from '../domain/oid.ts';
+import { type EnvironmentRefs, refsOf } from '../domain/ref-layout.ts';
+import { parseRefName, type RefName } from '../domain/ref-name.ts';
+import type { Workplace } from './workplace.ts';
+
+export interface Environment {
+  readonly name: EnvironmentName;
+  readonly record: EnvironmentRecord;
+  readonly refs: EnvironmentRefs;
+  readonly directories: EnvironmentDirectories;
+  /** Where its references were when it was read. */
+  readonly at: {
+    readonly tip: Oid;
+    readonly base: Oid;
+    readonly head: Oid;
+    readonly record: Oid;
+    readonly outside: Oid | undefined;
+    readonly applied: Oid | undefined;
+  };
+  readonly target: RefName | undefined;
+}
+
+export function refsOfRecord(record: EnvironmentRecord): EnvironmentRefs {
+  return { ...refsOf(record.name), branch: parseRefName(record.branch) };
+}
+
+export function directoriesFor(workplace: Workplace, name: EnvironmentName): EnvironmentDirectories {
+  return directoriesOf(workplace.surroundings.dataDirectory, workplace.repository.id, name);
+}
+
+export function checkpointerRequest(environment: Environment) {
+  return {
+    name: environment.name,
+    branch: environment.refs.branch,
+    directories: environment.directories,
+    author: environment.record.author,
+  };
+}

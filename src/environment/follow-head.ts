@@ -1,0 +1,110 @@
+/**
+ * Makes the branch follow a commit: it becomes that commit plus, where the files differ from it, one checkpoint that says
+ * so. The folded checkpoints, and whatever a rewrite leaves behind, stay reachable under tails/.
+ */
+
+import type { Change } from '../domain/change.ts';
+import { type Cause, checkpointMessage } from '../domain/checkpoint.ts';
+import { hasCode } from '../domain/error.ts';
+import type { Oid } from '../domain/oid.ts';
+import type { RefName } from '../domain/ref-name.ts';
+import type { RefUpdate } from '../git/repository.ts';
+import type { Environment } from './environment.ts';
+import { readEnvironment } from './find.ts';
+import type { Workplace } from './workplace.ts';
+
+export interface FollowRequest {
+  /** The commit HEAD is now. */
+  readonly head: Oid;
+  readonly cause: Cause;
+  /** Made on the host: the agent's own repository must still be told. */
+  readonly outside?: boolean;
+  /** Further updates that belong to the same transaction. */
+  readonly also?: (environment: Environment) => Promise<readonly RefUpdate[]>;
+}
+
+export interface Followed {
+  readonly environment: Environment;
+  readonly tip: Oid;
+  /** Where the folded tail is kept, when there was anything to keep. */
+  readonly kept: RefName | undefined;
+}
+
+/** Retries when a checkpoint lands in between: the new tip is folded then. */
+export async function followHead(workplace: Workplace, start: Environment, request: FollowRequest): Promise<Followed> {
+  for (let environment = start; ; ) {
+    try {
+      return await attempt(workplace, environment, request);
+    } catch (error) {
+      if (!hasCode(error, 'ref-moved')) throw error;
+    }
+    const reread = await readEnvironment(workplace, start.name);
+    if (reread === undefined) return { environment, tip: environment.at.tip, kept: undefined };
+    environment = reread;
+  }
+}
+
+async function attempt(workplace: Workplace, environment: Environment, request: FollowRequest): Promise<Followed> {
+  const { at, refs } = environment;
+  const also = (await request.also?.(environment)) ?? [];
+  const tip = request.head === at.head ? at.tip : await tipOver(workplace, environment, request);
+  const keep = request.head !== at.head && (await leavesBehind(workplace, at, request.head));
+  const kept = keep ? refs.tail(await nextTail(workplace, environment)) : undefined;
+  const updates: RefUpdate[] = [
+    ...(tip === at.tip ? [] : [{ name: refs.branch, before: at.tip, after: tip }]),
+    ...(request.head === at.head ? [] : [{ name: refs.head, before: at.head, after: request.head }]),
+    ...(kept === undefined ? [] : [{ name: kept, before: null, after: at.tip }]),
+    ...outsideUpdate(environment, request),
+    ...also,
+  ];
+  if (updates.length > 0) await workplace.repository.updateRefs(updates, `coppice: ${request.cause}`);
+  const next = { ...at, tip, head: request.head, outside: request.outside ? request.head : undefined };
+  return { environment: { ...environment, at: next }, tip, kept };
+}
+
+/** The commit itself where its tree is what the branch had; else a checkpoint on top with that tree. */
+async function tipOver(workplace: Workplace, environment: Environment, request: FollowRequest): Promise<Oid> {
+  const { repository } = workplace;
+  const [before, after] = await Promise.all([
+    repository.readCommit(environment.at.tip),
+    repository.readCommit(request.head),
+  ]);
+  if (before.tree === after.tree) return request.head;
+  const message = checkpointMessage({
+    environment: environment.name,
+    cause: request.cause,
+    changes: await changesBetween(workplace, after.tree, before.tree),
+    execs: [],
+    operation: undefined,
+  });
+  const author = environment.record.author;
+  return repository.writeCommit({ tree: before.tree, parents: [request.head], author, committer: author, message });
+}
+
+/** Whether moving HEAD would leave a commit or checkpoint unreachable. */
+async function leavesBehind(workplace: Workplace, at: Environment['at'], head: Oid): Promise<boolean> {
+  return at.tip !== at.head || !(await workplace.repository.isAncestor(at.head, head));
+}
+
+export async function nextTail(workplace: Workplace, environment: Environment): Promise<number> {
+  const prefix = `${environment.refs.prefix}tails/`;
+  const taken = await workplace.repository.listRefs(prefix);
+  return 1 + Math.max(0, ...taken.map(({ name }) => Number(name.slice(prefix.length))).filter(Number.isInteger));
+}
+
+function outsideUpdate(environment: Environment, request: FollowRequest): readonly RefUpdate[] {
+  const before = environment.at.outside ?? null;
+  const after = request.outside ? request.head : null;
+  return before === after ? [] : [{ name: environment.refs.outside, before, after }];
+}
+
+async function changesBetween(workplace: Workplace, before: Oid, after: Oid): Promise<readonly Change[]> {
+  const files = await workplace.repository.diffStat(before, after);
+  return files.map(({ path, kind, added, removed }) => ({
+    path,
+    kind: kind === 'added' || kind === 'deleted' ? kind : 'modified',
+    before: undefined,
+    after: undefined,
+    lines: added === null || removed === null ? undefined : { added, removed },
+  }));
+}

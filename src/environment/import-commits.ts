@@ -1,0 +1,124 @@
+/** Brings the agent's own commits and branches out, and makes the environment's branch follow its HEAD. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasCode } from '../domain/error.ts';
+import type { Oid } from '../domain/oid.ts';
+import { isRefName, shortName } from '../domain/ref-name.ts';
+import type { RefUpdate } from '../git/repository.ts';
+import type { Fetched } from '../git/transport.ts';
+import { isSystemError } from '../platform/liveness.ts';
+import { withLock } from '../platform/lock.ts';
+import { layoutOf, pipeInto, runningContainer } from './container.ts';
+import type { Environment } from './environment.ts';
+import { readEnvironment } from './find.ts';
+import { followHead, nextTail } from './follow-head.ts';
+import { cacheDirectory } from './running-execs.ts';
+import type { Workplace } from './workplace.ts';
+
+/** Whether the agent's git directory looks as it did after the last import. A hint: read as data, cheap. */
+export async function hasNewCommits(workplace: Workplace, environment: Environment): Promise<boolean> {
+  const hint = await workplace.agentGit.readHeadHint(environment.directories.git);
+  return hint !== undefined && hint !== (await readNotedHint(workplace, environment));
+}
+
+/** Remembers what the agent's git directory looks like now as “imported”. */
+export async function noteHint(workplace: Workplace, environment: Environment, hint?: string): Promise<void> {
+  const current = hint ?? (await workplace.agentGit.readHeadHint(environment.directories.git));
+  if (current === undefined) return;
+  const directory = cacheDirectory(workplace.repository.commonDirectory, environment.name);
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, 'head-hint'), current);
+}
+
+/**
+ * Needs the running container. Checkpoint first, so that the files as they are stay the branch's tree. One import at a
+ * time per environment; whoever waited finds nothing left to do.
+ */
+export async function importCommits(workplace: Workplace, environment: Environment): Promise<Environment> {
+  return withLock(`import ${workplace.repository.commonDirectory} ${environment.name}`, async () => {
+    const hint = await workplace.agentGit.readHeadHint(environment.directories.git);
+    if (hint === (await readNotedHint(workplace, environment))) {
+      return (await readEnvironment(workplace, environment.name)) ?? environment;
+    }
+    const { runtime, container } = await runningContainer(workplace, environment);
+    const inside = layoutOf(workplace, environment, runtime).git;
+    const fetched = await workplace.transport.fetch(pipeInto(runtime, container.id), inside);
+    const now = (await readEnvironment(workplace, environment.name)) ?? environment;
+    const after = await follow(workplace, now, fetched);
+    await noteHint(workplace, environment, hint);
+    return after;
+  });
+}
+
+async function follow(workplace: Workplace, environment: Environment, fetched: Fetched): Promise<Environment> {
+  const head = fetched.head ?? environment.at.head;
+  // A commit made on the host that is still on its way in: the agent's HEAD is behind, not elsewhere.
+  const pending = environment.at.outside;
+  const behind = pending !== undefined && head !== pending && (await workplace.repository.isAncestor(head, pending));
+  const followed = await followHead(workplace, environment, {
+    head: behind ? environment.at.head : head,
+    cause: 'commit inside',
+    ...(behind ? { outside: true } : {}),
+  });
+  await mirrorBranches(workplace, followed.environment, fetched.branches);
+  return followed.environment;
+}
+
+/** Other branches inside appear as refs/coppice/<name>/heads/*; what they leave behind is kept among the tails. */
+async function mirrorBranches(
+  workplace: Workplace,
+  environment: Environment,
+  inside: ReadonlyMap<string, Oid>,
+): Promise<void> {
+  const prefix = `${environment.refs.prefix}heads/`;
+  const known = new Map(
+    (await workplace.repository.listRefs(prefix)).map(({ name, oid }) => [name.slice(prefix.length), oid]),
+  );
+  const own = shortName(environment.refs.branch);
+  const gone = [...known.keys()].filter((branch) => !inside.has(branch));
+  // Deleted first and apart: `a` may have made room for `a/b`.
+  for (const branch of gone) await moveBranch(workplace, environment, branch, known.get(branch), undefined);
+  for (const [branch, oid] of inside) {
+    if (branch === own || known.get(branch) === oid || !isRefName(prefix + branch)) continue;
+    await moveBranch(workplace, environment, branch, known.get(branch), oid);
+  }
+}
+
+async function moveBranch(
+  workplace: Workplace,
+  environment: Environment,
+  branch: string,
+  before: Oid | undefined,
+  after: Oid | undefined,
+): Promise<void> {
+  const { repository } = workplace;
+  const name = environment.refs.agentHead(branch);
+  const updates: RefUpdate[] = [{ name, before: before ?? null, after: after ?? null }];
+  const reachable = [environment.at.tip, ...(after === undefined ? [] : [after])];
+  if (before !== undefined && !(await reaches(workplace, reachable, before))) {
+    updates.push({ name: environment.refs.tail(await nextTail(workplace, environment)), before: null, after: before });
+  }
+  try {
+    await repository.updateRefs(updates, 'coppice: branch inside');
+  } catch (error) {
+    // Somebody else mirrored it, or names clash on the way: the next import looks again.
+    if (!hasCode(error, 'ref-moved') && !hasCode(error, 'ref-name-taken')) throw error;
+  }
+}
+
+async function reaches(workplace: Workplace, from: readonly Oid[], wanted: Oid): Promise<boolean> {
+  for (const oid of from) if (await workplace.repository.isAncestor(wanted, oid)) return true;
+  return false;
+}
+
+async function readNotedHint(workplace: Workplace, environment: Environment): Promise<string | undefined> {
+  try {
+    return await readFile(
+      join(cacheDirectory(workplace.repository.commonDirectory, environment.name), 'head-hint'),
+      'utf8',
+    );
+  } catch (error) {
+    if (isSystemError(error) && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,68 @@
+/** Makes an environment's directories and container from its references: after create, restore, or a colleague's fetch. */
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import type { Container, Runtime } from '../runtime/runtime.ts';
+import { containerRequest, gitFileOf, labelsOf, layoutOf } from './container.ts';
+import { checkpointerRequest, type Environment } from './environment.ts';
+import { noteHint } from './import-commits.ts';
+import { cacheDirectory } from './running-execs.ts';
+import type { Workplace } from './workplace.ts';
+
+/** What took how long, in milliseconds. */
+export interface Timings {
+  readonly files: number;
+  readonly git: number;
+  readonly container: number;
+  readonly total: number;
+}
+
+/** Whether the worktree is on this machine's disk. */
+export function isMaterialized(environment: Environment): boolean {
+  return existsSync(gitFileOf(environment)) && existsSync(environment.directories.tree);
+}
+
+/**
+ * Checks files out, makes the agent's git directory, and creates and starts the container, side by side where they do not
+ * need each other. The caller rolls back when it throws.
+ */
+export async function materialize(workplace: Workplace, environment: Environment, runtime: Runtime): Promise<Timings> {
+  const begun = performance.now();
+  const since = () => performance.now() - begun;
+  const { directories, refs, at, name } = environment;
+  const layout = layoutOf(workplace, environment, runtime);
+  const sharing = workplace.worktrees.shareBase(at.head);
+  // Awaited below; a failure of the checkout must not leave this one unhandled.
+  sharing.catch(() => undefined);
+  await mkdir(directories.root, { recursive: true, mode: 0o700 });
+  await workplace.worktrees.create({ name, directories, branch: refs.branch, tip: at.tip });
+  await workplace.seedStatCache(checkpointerRequest(environment));
+  const files = since();
+  await mkdir(directories.home, { recursive: true, mode: 0o700 });
+  await sharing;
+  await workplace.worktrees.createOwnGit({
+    directories,
+    branch: refs.branch,
+    head: at.head,
+    inside: { tree: layout.tree, git: layout.git, base: layout.base },
+    author: environment.record.author,
+    linkTree: !layout.mountsGitFile,
+  });
+  await noteHint(workplace, environment);
+  const git = since();
+  const container = await runtime.create(containerRequest(workplace, environment, runtime));
+  await runtime.start(container.id);
+  const total = since();
+  return { files, git: git - files, container: total - git, total };
+}
+
+/** Takes down everything `materialize` may have made. Repeatable; references are the caller's. */
+export async function dismantle(workplace: Workplace, environment: Environment): Promise<void> {
+  const runtime = await workplace.runtime(environment.record.spec.runtime);
+  await removeContainers(runtime, await runtime.list(labelsOf(workplace, environment.name)));
+  await workplace.worktrees.remove(environment.name, environment.directories);
+  await rm(cacheDirectory(workplace.repository.commonDirectory, environment.name), { recursive: true, force: true });
+}
+
+export async function removeContainers(runtime: Runtime, containers: readonly Container[]): Promise<void> {
+  for (const container of containers) await runtime.remove(container.id);
+}

@@ -1,0 +1,123 @@
+/** Makes git say what is true: files checkpointed, the agent's commits brought out, commits made outside brought in. */
+
+import { existsSync } from 'node:fs';
+import type { Held } from '../domain/change.ts';
+import type { Cause } from '../domain/checkpoint.ts';
+import { CoppiceError, hasCode } from '../domain/error.ts';
+import type { Oid } from '../domain/oid.ts';
+import type { CheckpointResult } from '../git/checkpointer.ts';
+import { findContainer } from './container.ts';
+import { checkpointerRequest, type Environment } from './environment.ts';
+import { readEnvironment } from './find.ts';
+import { hasNewCommits, importCommits } from './import-commits.ts';
+import { causeOf, runningExecs } from './running-execs.ts';
+import type { Workplace } from './workplace.ts';
+
+export interface ReconcileOptions {
+  /** Default: what runs in it, or `edit`. */
+  readonly cause?: Cause;
+  readonly execs?: readonly string[];
+  /** Read every file again: before work is handed over or put away. */
+  readonly rehash?: boolean;
+}
+
+export interface Reconciled {
+  readonly environment: Environment;
+  readonly checkpoint: Oid | undefined;
+  readonly held: readonly Held[];
+  /** `merge`, `rebase`, … under way inside. */
+  readonly operation: string | undefined;
+  /** Commits inside could not be brought out, and why. They stay where they are. */
+  readonly notImported: CoppiceError | undefined;
+}
+
+/** How often a file that is still being written is looked at again before it is left to the next time. */
+const settleAttempts = 5;
+
+export async function reconcile(
+  workplace: Workplace,
+  environment: Environment,
+  options: ReconcileOptions = {},
+): Promise<Reconciled> {
+  if (!existsSync(environment.directories.tree)) {
+    return { environment, checkpoint: undefined, held: [], operation: undefined, notImported: undefined };
+  }
+  const operation = await workplace.agentGit.operationInProgress(environment.directories.git);
+  const result = await checkpoint(workplace, environment, options, operation);
+  const current = (await readEnvironment(workplace, environment.name)) ?? environment;
+  const { imported, notImported } = await tryImport(workplace, current);
+  return { environment: imported, checkpoint: result.checkpoint, held: result.held, operation, notImported };
+}
+
+async function checkpoint(
+  workplace: Workplace,
+  environment: Environment,
+  options: ReconcileOptions,
+  operation: string | undefined,
+): Promise<CheckpointResult> {
+  const running = await runningExecs(workplace.repository.commonDirectory, environment.name);
+  const checkpointer = await workplace.openCheckpointer(checkpointerRequest(environment));
+  try {
+    const request = {
+      cause: options.cause ?? causeOf(running),
+      execs: options.execs ?? running.map(({ id }) => id),
+      rehash: options.rehash ?? false,
+      ...(operation === undefined ? {} : { operation }),
+    };
+    let result = await checkpointer.checkpoint(request);
+    for (let attempt = 1; result.unsettled && attempt < settleAttempts; attempt += 1) {
+      const again = await checkpointer.checkpoint(request);
+      result = { ...again, checkpoint: again.checkpoint ?? result.checkpoint };
+    }
+    return result;
+  } finally {
+    await checkpointer.close();
+  }
+}
+
+async function tryImport(workplace: Workplace, environment: Environment) {
+  if (!(await hasNewCommits(workplace, environment))) return { imported: environment, notImported: undefined };
+  try {
+    return { imported: await importCommits(workplace, environment), notImported: undefined };
+  } catch (error) {
+    if (!(error instanceof CoppiceError)) throw error;
+    return { imported: environment, notImported: error };
+  }
+}
+
+/** As `reconcile`, but commits that cannot be brought out are an error: for what hands work over or puts it away. */
+export async function reconcileFully(
+  workplace: Workplace,
+  environment: Environment,
+  options: ReconcileOptions = {},
+): Promise<Reconciled> {
+  const first = await reconcile(workplace, environment, { rehash: true, ...options });
+  if (first.notImported === undefined) return first;
+  if (!hasCode(first.notImported, 'not-running')) throw first.notImported;
+  const imported = await withContainerRunning(workplace, first.environment, () =>
+    importCommits(workplace, first.environment),
+  );
+  return { ...first, environment: imported, notImported: undefined };
+}
+
+/** Starts a stopped container for the time of `body` only. */
+export async function withContainerRunning<Result>(
+  workplace: Workplace,
+  environment: Environment,
+  body: () => Promise<Result>,
+): Promise<Result> {
+  const container = await findContainer(workplace, environment);
+  if (container === undefined) {
+    throw new CoppiceError('unavailable', 'not-running', `The environment ${environment.name} has no container.`, {
+      hint: `\`coppice start ${environment.name}\` makes it anew.`,
+    });
+  }
+  if (container.state === 'running') return body();
+  const runtime = await workplace.runtime(environment.record.spec.runtime);
+  await runtime.start(container.id);
+  try {
+    return await body();
+  } finally {
+    await runtime.stop(container.id);
+  }
+}

@@ -1,0 +1,25 @@
+/** Runs the spec's setup command once, inside, before anybody else gets in. */
+import { runInside, runningContainer } from './container.ts';
+import type { Environment } from './environment.ts';
+import type { Report, Workplace } from './workplace.ts';
+
+/** An hour: dependencies of large projects take long. */
+const setupTimeoutSeconds = 3600;
+
+/** A failing setup leaves the environment there, marked: whoever looks into it needs it. */
+export async function runSetup(
+  workplace: Workplace,
+  environment: Environment,
+  report: Report,
+): Promise<'ready' | 'setup-failed'> {
+  const { setup } = environment.record.spec;
+  if (setup === null) return 'ready';
+  report(`setup: ${setup}`);
+  const { runtime, container } = await runningContainer(workplace, environment);
+  const command = ['sh', '-c', setup];
+  const done = await runInside(runtime, container.id, command, { timeoutSeconds: setupTimeoutSeconds });
+  if (done.status === 0) return 'ready';
+  const said = `${done.stdout}${done.stderr}`.trim().split('\n').slice(-20).join('\n');
+  report(`setup ended with status ${done.status}:\n${said}`);
+  return 'setup-failed';
+}

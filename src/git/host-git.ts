@@ -6,12 +6,15 @@
 import { CoppiceError } from '../domain/error.ts';
 import { type Finished, run, type Started, start } from '../platform/process.ts';
 import { childEnvironment, type Surroundings } from '../platform/surroundings.ts';
+import { driverSettings } from './drivers.ts';
 
 export interface GitCall {
   readonly input?: Uint8Array | string;
-  /** Another git directory than the common one, e.g. a worktree's registration. */
+  /** Another git directory than the common one, e.g. a worktree's registration. As the user: default is what `directory` leads to. */
   readonly gitDirectory?: string;
   readonly workTree?: string;
+  /** Where git runs. Default: the git directory itself, so that no attribute file of any checkout is in reach. */
+  readonly cwd?: string;
   /** Variables on top, e.g. GIT_INDEX_FILE, GIT_OBJECT_DIRECTORY. */
   readonly env?: Readonly<Record<string, string>>;
   /** Configuration on top: `key=value`. */
@@ -20,6 +23,10 @@ export interface GitCall {
   readonly allow?: readonly number[];
   readonly timeout?: number;
   readonly signal?: AbortSignal;
+  /** Bytes of stdout kept before git is killed. Default 1 GiB. */
+  readonly maxOutput?: number;
+  /** Survives a Ctrl-C typed at us: for what must not end half-way. */
+  readonly detached?: boolean;
 }
 
 export interface HostGit {
@@ -54,14 +61,56 @@ const guards = [
 const userGuards = ['core.hooksPath=/dev/null', 'gc.auto=0', 'maintenance.auto=false', 'core.fsmonitor=false'];
 
 export function hostGit(commonDirectory: string, surroundings: Surroundings): HostGit {
-  const path = surroundings.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
-  const env = {
-    PATH: path,
+  const env = hostEnvironment(surroundings);
+  const disarmed = driverSettings(commonDirectory, env);
+  const argumentsOf = (args: readonly string[], call: GitCall) => [
+    ...settings([...guards, ...(call.config ?? [])]),
+    ...place({ ...call, gitDirectory: call.gitDirectory ?? commonDirectory }),
+    ...args,
+  ];
+  const cwdOf = (call: GitCall) => call.cwd ?? call.gitDirectory ?? commonDirectory;
+  const environmentOf = async (call: GitCall) => ({ ...env, ...(await disarmed()), ...call.env });
+  const runOurs = async (args: readonly string[], call: GitCall = {}) => {
+    const options = { ...optionsOf(call), cwd: cwdOf(call), env: await environmentOf(call) };
+    return checked(await run('git', argumentsOf(args, call), options), args, call);
+  };
+  return {
+    commonDirectory,
+    run: runOurs,
+    text: async (args, call) => (await runOurs(args, call)).stdout.toString('utf8').replace(/\n$/, ''),
+    start: async (args, call = {}) =>
+      start('git', argumentsOf(args, call), {
+        env: await environmentOf(call),
+        cwd: cwdOf(call),
+        extraPipes: call.extraPipes ?? 0,
+        detached: true,
+      }),
+    runAsUser: (directory, args, call) => runGitAsUser(surroundings, directory, args, call),
+  };
+}
+
+/** git as the user has it, in `directory`, which may be anywhere: how a repository is discovered. No hook runs. */
+export async function runGitAsUser(
+  surroundings: Surroundings,
+  directory: string,
+  args: readonly string[],
+  call: GitCall = {},
+): Promise<Finished> {
+  const full = [...settings([...userGuards, ...(call.config ?? [])]), ...place(call), ...args];
+  const env = { ...childEnvironment(surroundings), GIT_TERMINAL_PROMPT: '0', GIT_PAGER: 'cat', ...call.env };
+  return checked(await run('git', full, { ...optionsOf(call), cwd: call.cwd ?? directory, env }), args, call);
+}
+
+function hostEnvironment(surroundings: Surroundings): Readonly<Record<string, string>> {
+  return {
+    PATH: surroundings.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     HOME: '/nonexistent',
     LC_ALL: 'C',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_ATTR_NOSYSTEM: '1',
+    // Without --work-tree there is none: the directory git happens to run in is not one.
+    GIT_IMPLICIT_WORK_TREE: '0',
     GIT_NO_LAZY_FETCH: '1',
     GIT_NO_REPLACE_OBJECTS: '1',
     GIT_OPTIONAL_LOCKS: '0',
@@ -69,39 +118,17 @@ export function hostGit(commonDirectory: string, surroundings: Surroundings): Ho
     GIT_PAGER: 'cat',
     GIT_EDITOR: 'false',
   };
-  let drivers: Promise<readonly string[]> | undefined;
-  const disarmed = () => {
-    drivers ??= disarmDrivers(commonDirectory, env);
-    return drivers;
-  };
-  const argumentsOf = async (args: readonly string[], call: GitCall) => [
-    ...[...guards, ...(await disarmed()), ...(call.config ?? [])].flatMap((setting) => ['-c', setting]),
-    `--git-dir=${call.gitDirectory ?? commonDirectory}`,
+}
+
+function settings(pairs: readonly string[]): readonly string[] {
+  return pairs.flatMap((pair) => ['-c', pair]);
+}
+
+function place(call: GitCall): readonly string[] {
+  return [
+    ...(call.gitDirectory === undefined ? [] : [`--git-dir=${call.gitDirectory}`]),
     ...(call.workTree === undefined ? [] : [`--work-tree=${call.workTree}`]),
-    ...args,
   ];
-  const runOurs = async (args: readonly string[], call: GitCall = {}) =>
-    checked(
-      await run('git', await argumentsOf(args, call), { ...optionsOf(call), env: { ...env, ...call.env } }),
-      args,
-      call,
-    );
-  return {
-    commonDirectory,
-    run: runOurs,
-    text: async (args, call) => (await runOurs(args, call)).stdout.toString('utf8').replace(/\n$/, ''),
-    start: async (args, call = {}) =>
-      start('git', await argumentsOf(args, call), {
-        env: { ...env, ...call.env },
-        extraPipes: call.extraPipes ?? 0,
-        detached: true,
-      }),
-    runAsUser: async (directory, args, call = {}) => {
-      const full = [...userGuards, ...(call.config ?? [])].flatMap((setting) => ['-c', setting]).concat(args);
-      const userEnv = { ...childEnvironment(surroundings), GIT_TERMINAL_PROMPT: '0', GIT_PAGER: 'cat', ...call.env };
-      return checked(await run('git', full, { ...optionsOf(call), cwd: directory, env: userEnv }), args, call);
-    },
-  };
 }
 
 function optionsOf(call: GitCall) {
@@ -109,6 +136,8 @@ function optionsOf(call: GitCall) {
     ...(call.input === undefined ? {} : { input: call.input }),
     ...(call.timeout === undefined ? {} : { timeout: call.timeout }),
     ...(call.signal === undefined ? {} : { signal: call.signal }),
+    ...(call.maxOutput === undefined ? {} : { maxOutput: call.maxOutput }),
+    ...(call.detached === undefined ? {} : { detached: call.detached }),
   };
 }
 
@@ -119,27 +148,4 @@ function checked(finished: Finished, args: readonly string[], call: GitCall): Fi
     hint: 'Run `coppice doctor` to check the repository.',
     data: { arguments: args, status: finished.status, stderr: finished.stderr.slice(-4000) },
   });
-}
-
-/**
- * Filters, merge drivers and diff drivers that the repository's own configuration defines, each set to nothing. Which of
- * them apply to a file is chosen by attributes, and those an agent can write.
- */
-async function disarmDrivers(
-  commonDirectory: string,
-  env: Readonly<Record<string, string>>,
-): Promise<readonly string[]> {
-  const pattern = '^(filter|merge|diff)\\..*\\.(clean|smudge|process|required|driver|command|textconv)$';
-  const args = [`--git-dir=${commonDirectory}`, 'config', '--null', '--name-only', '--get-regexp', pattern];
-  const { stdout } = await run('git', args, { env });
-  const keys = stdout.toString('utf8').split('\0');
-  return keys.filter((key) => key !== '' && !key.includes('=')).map((key) => `${key}=${harmless(key)}`);
-}
-
-/** git's own text merge, for drivers: an empty command would fail the merge. */
-const plainMerge = 'git merge-file -L ours -L base -L theirs --marker-size=%L %A %O %B';
-
-function harmless(key: string): string {
-  if (key.endsWith('.required')) return 'false';
-  return key.startsWith('merge.') && key.endsWith('.driver') ? plainMerge : '';
 }

@@ -32,6 +32,14 @@ export interface Identity {
   readonly email: string;
 }
 
+/** Who and when. Left out: now, in the local zone. */
+export interface Person extends Identity {
+  /** Since 1970. */
+  readonly seconds?: number;
+  /** As git writes it: `+0530`. */
+  readonly zone?: string;
+}
+
 export interface CommitInfo {
   readonly oid: Oid;
   readonly tree: Oid;
@@ -50,8 +58,8 @@ export interface CommitInfo {
 export interface NewCommit {
   readonly tree: Oid;
   readonly parents: readonly Oid[];
-  readonly author: Identity;
-  readonly committer: Identity;
+  readonly author: Person;
+  readonly committer: Person;
   readonly message: string;
   /** Signed with the user's own configuration and key. Default false. */
   readonly sign?: boolean;

@@ -1,0 +1,35 @@
+/** What the user's own git configuration says. */
+import { CoppiceError } from '../../domain/error.ts';
+import type { HostGit } from '../host-git.ts';
+import type { Identity } from '../repository.ts';
+
+export interface UserPlace {
+  /** A directory no agent can write. */
+  readonly directory: string;
+  readonly gitDirectory: string;
+}
+
+/** Undefined where git would have to guess. */
+export async function identity(git: HostGit, place: UserPlace): Promise<Identity | undefined> {
+  const { status, stdout } = await git.runAsUser(place.directory, ['var', 'GIT_AUTHOR_IDENT'], {
+    gitDirectory: place.gitDirectory,
+    config: ['user.useConfigOnly=true'],
+    allow: [0, 1, 128],
+  });
+  const [, name, email] = /^(.+) <(.*)> \d+ [+-]\d+\n?$/.exec(stdout.toString('utf8')) ?? [];
+  return status !== 0 || name === undefined || !email ? undefined : { name, email };
+}
+
+/** Status 1 means: not set. */
+export async function config(git: HostGit, place: UserPlace, key: string): Promise<string | undefined> {
+  if (!/^[a-zA-Z][a-zA-Z0-9-]*(\.[^\n\0]*)?\.[a-zA-Z][a-zA-Z0-9-]*$/.test(key)) {
+    throw new CoppiceError('usage', 'bad-config-key', `${JSON.stringify(key)} is not a git configuration key.`, {
+      hint: 'Keys look like user.email or branch.main.remote.',
+    });
+  }
+  const { status, stdout } = await git.runAsUser(place.directory, ['config', '--null', '--get', key], {
+    gitDirectory: place.gitDirectory,
+    allow: [0, 1],
+  });
+  return status === 0 ? stdout.toString('utf8').replace(/\0$/, '') : undefined;
+}

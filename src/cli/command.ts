@@ -1,0 +1,55 @@
+/** Makes a commander command from an operation: its arguments, options and help. */
+import { Command, Option } from 'commander';
+import type { AnyOperation } from '../operations/operation.ts';
+import { type Field, fieldsOf } from '../operations/shape.ts';
+
+/** What the command line said, as the operation's input, before it is checked. */
+export type Given = Readonly<Record<string, unknown>>;
+
+/** `rest` is what stood after `--`. */
+export function commandOf(
+  operation: AnyOperation,
+  rest: readonly string[],
+  run: (given: Given) => Promise<void>,
+): Command {
+  const fields = fieldsOf(operation);
+  const command = new Command(operation.name).summary(operation.summary).description(descriptionOf(operation, fields));
+  for (const field of fields) {
+    if (field.place === 'argument')
+      command.argument(field.required ? `<${field.value}>` : `[${field.value}]`, field.help);
+    else if (field.place !== 'rest') command.addOption(optionOf(field));
+  }
+  const restField = fields.find(({ place }) => place === 'rest');
+  if (restField !== undefined) command.usage(`[options] [NAME] -- ${restField.value}…`);
+  command.allowExcessArguments(false).action(async () => {
+    const positional = fields.filter(({ place }) => place === 'argument');
+    const given: Record<string, unknown> = {};
+    for (const [index, field] of positional.entries()) {
+      if (command.args[index] !== undefined) given[field.key] = command.args[index];
+    }
+    const options = command.opts<Record<string, unknown>>();
+    for (const field of fields) if (options[field.key] !== undefined) given[field.key] = options[field.key];
+    if (restField !== undefined) given[restField.key] = rest;
+    await run(given);
+  });
+  return command;
+}
+
+function descriptionOf(operation: AnyOperation, fields: readonly Field[]): string {
+  const rest = fields.find(({ place }) => place === 'rest');
+  const parts = [`${operation.summary}.`];
+  if (operation.details !== undefined) parts.push(operation.details);
+  if (rest !== undefined) parts.push(`${rest.value}: ${rest.help}`);
+  return parts.join('\n\n');
+}
+
+function optionOf(field: Field): Option {
+  const names = field.short === undefined ? field.option : `${field.short}, ${field.option}`;
+  if (field.type === 'boolean') return new Option(names, field.help);
+  const option = new Option(`${names} <${field.value ?? 'VALUE'}>`, field.help);
+  if (field.type === 'list') {
+    option.argParser((value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]);
+  }
+  if (field.choices !== undefined) option.choices(field.choices);
+  return option;
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env node
+/** The command line: finds the operation, runs it, prints its answer, and ends with its status. */
+import { Command, CommanderError } from 'commander';
+import { CoppiceError } from '../domain/error.ts';
+import { openContext } from '../open.ts';
+import { catalog, isOperationName, operationNames } from '../operations/catalog.ts';
+import type { AnyOperation } from '../operations/operation.ts';
+import { parseInput } from '../operations/parse-input.ts';
+import { surroundingsOf } from '../platform/surroundings.ts';
+import { version } from '../version.ts';
+import { type GlobalOptions, splitArguments } from './arguments.ts';
+import { commandOf, type Given } from './command.ts';
+import { answerText, failureOf, styleOf, wantsColour } from './output.ts';
+import { callerStreams } from './streams.ts';
+
+async function main(argv: readonly string[]): Promise<number> {
+  const colour = wantsColour(process.env, process.stdout.isTTY === true);
+  let json = argv.includes('--json');
+  try {
+    const { globals, words, rest } = splitArguments(argv);
+    json = globals.json;
+    let status = 0;
+    const program = await programFor(words, rest, async (operation, given) => {
+      status = await runOperation(operation, given, globals, colour);
+    });
+    await program.parseAsync([...words], { from: 'user' });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const failure = failureOf(error, json, styleOf(wantsColour(process.env, process.stderr.isTTY === true)));
+    process.stdout.write(failure.document);
+    process.stderr.write(failure.text);
+    return failure.status;
+  }
+}
+
+/** Only the operation that is asked for is loaded; all of them for help. */
+async function programFor(
+  words: readonly string[],
+  rest: readonly string[],
+  run: (operation: AnyOperation, given: Given) => Promise<void>,
+): Promise<Command> {
+  const program = new Command('coppice')
+    .description('Every coding agent its own environment: a git branch, a worktree and a container, bound together.')
+    .version(version, '--version', 'Print the version.')
+    .option('-C <DIR>', 'Run as if started in DIR.')
+    .option('--json', 'One JSON document on stdout, with a versioned schema.')
+    .helpOption('-h, --help', 'Show this help.')
+    .helpCommand('help [COMMAND]', 'Show help for a command.')
+    .addHelpText('after', exitStatuses)
+    .showSuggestionAfterError()
+    .exitOverride();
+  const [first = ''] = words;
+  const names = isOperationName(first) ? [first] : operationNames;
+  for (const name of names) {
+    const operation: AnyOperation = await catalog[name]();
+    const command = commandOf(operation, rest, (given) => run(operation, given));
+    command.helpOption('-h, --help', 'Show this help.').exitOverride();
+    command.option('--json', 'One JSON document on stdout.');
+    program.addCommand(command);
+  }
+  return program;
+}
+
+const exitStatuses = `
+Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 unavailable (engine, network),
+6 refused to protect work, 70 a bug, 130 interrupted. exec passes the command's own status through.`;
+
+async function runOperation(
+  operation: AnyOperation,
+  given: Given,
+  globals: GlobalOptions,
+  colour: boolean,
+): Promise<number> {
+  const input = parseInput(operation, given, (field) =>
+    field.place === undefined ? field.option : (field.value ?? field.key),
+  );
+  const interrupted = new AbortController();
+  const streams = globals.json ? undefined : callerStreams(process.stdin, process.stdout, process.stderr);
+  const onSignal = (name: NodeJS.Signals) => {
+    // A command that runs inside gets the signal itself; otherwise we end, and undo what was begun.
+    if (process.listenerCount(name) === 1) interrupted.abort();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const surroundings = surroundingsOf(globals.directory ?? process.cwd(), process.env);
+  const context = openContext(surroundings, {
+    report: (message) => void process.stderr.write(`${message}\n`),
+    signal: interrupted.signal,
+    program: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
+    ...(streams === undefined ? {} : { streams }),
+  });
+  try {
+    const output = await operation.run(context, input);
+    const text = answerText(operation, output, globals.json, styleOf(colour));
+    if (text !== '') await write(text);
+    if (interrupted.signal.aborted) throw new CoppiceError('interrupted', 'interrupted', 'Interrupted.');
+    return operation.exitStatus?.(output) ?? 0;
+  } finally {
+    await context.close();
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+function write(text: string): Promise<void> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve()));
+}
+
+// A reader that went away (`| head`) is no failure of ours.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
+process.exitCode = await main(process.argv.slice(2));
+// A stdin that was passed to a command may keep the loop alive after the answer is out.
+process.stdin.unref?.();

@@ -1,0 +1,65 @@
+/** stdout is the answer, stderr the narration; with --json the answer is one document. */
+import { inspect } from 'node:util';
+import pc from 'picocolors';
+import { CoppiceError, exitStatusOf } from '../domain/error.ts';
+import type { AnyOperation, Style } from '../operations/operation.ts';
+
+export function styleOf(colour: boolean): Style {
+  const { bold, dim, red, green, yellow, cyan } = pc.createColors(colour);
+  return { bold, dim, red, green, yellow, cyan, colour, now: new Date() };
+}
+
+/** Whether a stream gets colour: the usual variables, then whether it is a terminal. */
+export function wantsColour(env: Readonly<Record<string, string | undefined>>, isTerminal: boolean): boolean {
+  if (env.NO_COLOR) return false;
+  if (env.FORCE_COLOR && env.FORCE_COLOR !== '0') return true;
+  return isTerminal && env.TERM !== 'dumb';
+}
+
+export function answerText(operation: AnyOperation, output: unknown, json: boolean, style: Style): string {
+  if (json)
+    return `${JSON.stringify({ schema: `coppice.${operation.name}/${operation.version}`, ...(output as object) }, null, 2)}\n`;
+  const text = operation.render(output, style);
+  return text === '' ? '' : `${text}\n`;
+}
+
+export interface Failure {
+  readonly status: number;
+  /** For stdout; only with --json. */
+  readonly document: string;
+  /** For stderr. */
+  readonly text: string;
+}
+
+export function failureOf(error: unknown, json: boolean, style: Style): Failure {
+  if (!(error instanceof CoppiceError) || error.kind === 'bug') return bugOf(error, json, style);
+  const { kind, code, message, hint, data } = error;
+  const document = json
+    ? `${JSON.stringify({ schema: 'coppice.error/1', error: { code, kind, message, hint: hint ?? null, data } }, null, 2)}\n`
+    : '';
+  const lines = [
+    `${style.red('error:')} ${message}`,
+    ...filesOf(data, style),
+    ...(hint === undefined ? [] : [`${style.dim('hint:')} ${hint}`]),
+  ];
+  return { status: exitStatusOf[kind], document, text: `${lines.join('\n')}\n` };
+}
+
+/** Conflicted files belong to the answer; for people they are listed with the error. */
+function filesOf(data: CoppiceError['data'], style: Style): readonly string[] {
+  const { files, paths } = data as { files?: readonly unknown[]; paths?: readonly unknown[] };
+  return (files ?? paths ?? []).slice(0, 50).map((file) => {
+    if (typeof file === 'string') return `  ${file}`;
+    const { path, kind } = file as { path?: string; kind?: string };
+    return `  ${path ?? ''}  ${style.dim(kind ?? '')}`;
+  });
+}
+
+function bugOf(error: unknown, json: boolean, style: Style): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  const document = json
+    ? `${JSON.stringify({ schema: 'coppice.error/1', error: { code: 'bug', kind: 'bug', message, hint: null, data: {} } }, null, 2)}\n`
+    : '';
+  const text = `${style.red('This is a bug in coppice:')} ${inspect(error)}\nPlease report it with what you did. Nothing of your work was thrown away.\n`;
+  return { status: exitStatusOf.bug, document, text };
+}

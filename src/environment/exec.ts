@@ -1,0 +1,168 @@
+/** Runs a command inside an environment: streams, records, and checkpoints what it changed. */
+import { randomBytes } from 'node:crypto';
+import type { Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { Held } from '../domain/change.ts';
+import type { ExecRecord } from '../domain/environment.ts';
+import { CoppiceError } from '../domain/error.ts';
+import type { Oid } from '../domain/oid.ts';
+import type { ExecEnd, ExecRequest, Execution } from '../runtime/runtime.ts';
+import { bringInOutside } from './commit.ts';
+import { runningContainer } from './container.ts';
+import type { Environment } from './environment.ts';
+import { Excerpt } from './excerpt.ts';
+import { reconcile } from './reconcile.ts';
+import { type RecordFile, updateRecord } from './record.ts';
+import { describeCommand, noteExec } from './running-execs.ts';
+import type { Workplace } from './workplace.ts';
+
+export interface ExecOptions {
+  readonly command: readonly string[];
+  readonly root?: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly timeoutSeconds?: number;
+  readonly terminal?: { readonly rows: number; readonly columns: number };
+  readonly signal?: AbortSignal;
+  readonly stdin?: Readable;
+  readonly stdout?: Writable;
+  readonly stderr?: Writable;
+  /** Called once it runs: for resizes and signals. */
+  readonly onStart?: (execution: Execution) => void;
+}
+
+export interface Executed {
+  readonly id: string;
+  readonly end: ExecEnd;
+  /** First and last 128 KiB of each. */
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly checkpoint: Oid | undefined;
+  readonly held: readonly Held[];
+  readonly notImported: CoppiceError | undefined;
+}
+
+export async function execInside(
+  workplace: Workplace,
+  environment: Environment,
+  options: ExecOptions,
+): Promise<Executed> {
+  const { runtime, container } = await runningContainer(workplace, environment);
+  if (options.root && !environment.record.spec.root) throw rootRefused(environment);
+  if (environment.at.outside !== undefined) await bringInOutside(workplace, environment);
+  // Without a daemon nobody has looked at what was edited before: it must not be put down to this command.
+  if (!(await workplace.daemon.running())) await reconcile(workplace, environment, { cause: 'edit', execs: [] });
+  const id = newExecId(workplace.now());
+  const startedAt = workplace.now();
+  const forget = await noteExec(workplace, environment.name, id, options.command);
+  const output = { stdout: new Excerpt(), stderr: new Excerpt() };
+  let end: ExecEnd;
+  try {
+    const execution = await runtime.exec(container.id, requestOf(options));
+    options.onStart?.(execution);
+    end = await stream(execution, options, output);
+  } finally {
+    await forget();
+  }
+  const shown = describeCommand(options.command);
+  const cause = `exec ${shown}${end.status === 0 ? '' : end.timedOut ? ' (timed out)' : ` (exit ${end.status})`}`;
+  const after = await reconcile(workplace, environment, { cause, execs: [id] });
+  const record: ExecRecord = {
+    id,
+    command: [...options.command],
+    startedAt: startedAt.toISOString(),
+    endedAt: workplace.now().toISOString(),
+    exit: end.status,
+    timedOut: end.timedOut,
+    outputBytes: output.stdout.total + output.stderr.total,
+  };
+  await recordExec(workplace, environment, record, output.stdout, output.stderr);
+  return {
+    id,
+    end,
+    stdout: output.stdout.text(),
+    stderr: output.stderr.text(),
+    checkpoint: after.checkpoint,
+    held: after.held,
+    notImported: after.notImported,
+  };
+}
+
+function requestOf(options: ExecOptions): ExecRequest {
+  return {
+    command: options.command,
+    stdin: options.stdin !== undefined,
+    root: options.root ?? false,
+    ...(options.environment === undefined ? {} : { environment: options.environment }),
+    ...(options.terminal === undefined ? {} : { terminal: options.terminal }),
+    ...(options.timeoutSeconds === undefined ? {} : { timeoutSeconds: options.timeoutSeconds }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+}
+
+async function stream(
+  execution: Execution,
+  options: ExecOptions,
+  output: { readonly stdout: Excerpt; readonly stderr: Excerpt },
+): Promise<ExecEnd> {
+  const input = options.stdin;
+  if (input !== undefined && execution.stdin !== undefined) {
+    // The command may end without reading its input: that is its right.
+    execution.stdin.on('error', () => undefined);
+    input.pipe(execution.stdin);
+  }
+  await Promise.all([
+    pass(execution.stdout, options.stdout, output.stdout),
+    pass(execution.stderr, options.stderr, output.stderr),
+  ]);
+  const end = await execution.end;
+  if (input !== undefined && execution.stdin !== undefined) {
+    input.unpipe(execution.stdin);
+    input.pause();
+  }
+  return end;
+}
+
+/** With back-pressure; a reader that went away (`| head`) does not stop the command's output from being drained. */
+async function pass(from: Readable, to: Writable | undefined, excerpt: Excerpt): Promise<void> {
+  let gone = false;
+  to?.once('error', () => {
+    gone = true;
+  });
+  from.on('data', (chunk: Buffer) => {
+    excerpt.add(chunk);
+    if (to === undefined || gone || to.write(chunk)) return;
+    from.pause();
+    const resume = () => from.resume();
+    to.once('drain', resume);
+    to.once('error', resume);
+    to.once('close', resume);
+  });
+  await finished(from, { writable: false });
+}
+
+async function recordExec(
+  workplace: Workplace,
+  environment: Environment,
+  record: ExecRecord,
+  stdout: Excerpt,
+  stderr: Excerpt,
+): Promise<void> {
+  const folder = `execs/${record.startedAt.slice(0, 10)}/${record.id}`;
+  const files: RecordFile[] = [
+    { path: `${folder}/exec.json`, content: Buffer.from(`${JSON.stringify(record, null, 2)}\n`) },
+  ];
+  if (stdout.total > 0) files.push({ path: `${folder}/stdout`, content: stdout.bytes() });
+  if (stderr.total > 0) files.push({ path: `${folder}/stderr`, content: stderr.bytes() });
+  await updateRecord(workplace, environment.refs.record, files, `exec ${describeCommand(record.command).slice(0, 60)}`);
+}
+
+/** Sorts by time: `131650-1a2b3c4d`. */
+function newExecId(now: Date): string {
+  return `${now.toISOString().slice(11, 19).replaceAll(':', '')}-${randomBytes(4).toString('hex')}`;
+}
+
+function rootRefused(environment: Environment): CoppiceError {
+  return new CoppiceError('refused', 'root-not-allowed', `${environment.name} does not allow commands as root.`, {
+    hint: 'Create it with --allow-root, or set "root": true in .coppice/environment.json.',
+  });
+}

@@ -1,0 +1,96 @@
+/** Removes an environment: checkpoint, stop, save under trash, take down. Refuses to lose anything on the way. */
+import { existsSync } from 'node:fs';
+import { CoppiceError } from '../domain/error.ts';
+import { shortName } from '../domain/ref-name.ts';
+import { findContainer } from './container.ts';
+import type { Environment } from './environment.ts';
+import { sweepInterrupted, wasInterrupted } from './interrupted.ts';
+import { dismantle } from './materialize.ts';
+import { mergedState } from './merged.ts';
+import { type Reconciled, reconcile, reconcileFully } from './reconcile.ts';
+import { describeCommand, runningExecs } from './running-execs.ts';
+import { putAway } from './trash.ts';
+import type { Workplace } from './workplace.ts';
+
+export interface Removed {
+  /** The reference that keeps it; null for a creation that was only rolled back. */
+  readonly trash: string | null;
+}
+
+export async function removeEnvironment(
+  workplace: Workplace,
+  environment: Environment,
+  options: { readonly force: boolean },
+): Promise<Removed> {
+  if (wasInterrupted(workplace, environment)) {
+    await sweepInterrupted(workplace, [environment]);
+    return { trash: null };
+  }
+  if (!options.force) await refuseIfBusy(workplace, environment);
+  const before = await lastLook(workplace, environment, options.force);
+  if (!options.force) await refuseIfUnmerged(workplace, before);
+  const container = await findContainer(workplace, environment);
+  const runtime = await workplace.runtime(environment.record.spec.runtime);
+  if (container?.state === 'running') await runtime.stop(container.id);
+  // Nothing can write any more: this is what is kept.
+  const last = await reconcile(workplace, before.environment, { cause: 'remove', rehash: true });
+  const trash = await putAway(workplace, last.environment, last.held);
+  await dismantle(workplace, environment);
+  await workplace.daemon.notice(workplace.repository.commonDirectory);
+  return { trash };
+}
+
+/** With --force an environment whose engine is gone can still be put away: its commits inside stay where they are. */
+async function lastLook(workplace: Workplace, environment: Environment, force: boolean): Promise<Reconciled> {
+  if (!existsSync(environment.directories.tree)) return reconcile(workplace, environment);
+  const seen = force
+    ? await reconcile(workplace, environment, { rehash: true })
+    : await reconcileFully(workplace, environment);
+  if (seen.notImported === undefined) return seen;
+  try {
+    return await reconcileFully(workplace, environment);
+  } catch (error) {
+    throw new CoppiceError(
+      'refused',
+      'commits-unreachable',
+      `Commits made inside ${environment.name} cannot be brought out.`,
+      {
+        hint: `Start the engine and try again. They are in ${environment.directories.git}.`,
+        cause: error,
+      },
+    );
+  }
+}
+
+async function refuseIfBusy(workplace: Workplace, { name }: Environment): Promise<void> {
+  const [running] = await runningExecs(workplace.repository.commonDirectory, name);
+  if (running === undefined) return;
+  const command = describeCommand(running.command);
+  throw new CoppiceError('refused', 'environment-busy', `${command} is running in ${name}.`, {
+    hint: `Wait for it, or remove it all the same with --force.`,
+    data: { name, running: command },
+  });
+}
+
+async function refuseIfUnmerged(workplace: Workplace, { environment, held }: Reconciled): Promise<void> {
+  const state = await mergedState(workplace, environment);
+  const { name, target } = environment;
+  if (state === 'unmerged') {
+    const where = target === undefined ? 'any branch' : shortName(target);
+    throw new CoppiceError('refused', 'unmerged-work', `${name} has work that is not in ${where}.`, {
+      hint: `\`coppice merge ${name}\` first, or put it away unmerged with --force; \`coppice restore ${name}\` brings it back.`,
+      data: { name, target: target === undefined ? null : shortName(target) },
+    });
+  }
+  if (held.length > 0) {
+    throw new CoppiceError(
+      'refused',
+      'held-files',
+      `${name} holds ${held.length} changed files that are on no branch.`,
+      {
+        hint: `\`coppice status ${name}\` lists them. With --force they are saved with the environment.`,
+        data: { name, held: held.length },
+      },
+    );
+  }
+}

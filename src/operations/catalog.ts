@@ -1,0 +1,31 @@
+/**
+ * Every operation, in the order of the README, each loaded only when it is used: `coppice list` shall not pay for what
+ * `coppice create` needs.
+ */
+export const catalog = {
+  create: async () => (await import('./create.ts')).create,
+  list: async () => (await import('./list.ts')).list,
+  show: async () => (await import('./show.ts')).show,
+  status: async () => (await import('./status.ts')).status,
+  log: async () => (await import('./log.ts')).log,
+  diff: async () => (await import('./diff.ts')).diff,
+  exec: async () => (await import('./exec.ts')).exec,
+  shell: async () => (await import('./shell.ts')).shell,
+  checkpoint: async () => (await import('./checkpoint.ts')).checkpoint,
+  commit: async () => (await import('./commit.ts')).commit,
+  merge: async () => (await import('./merge.ts')).merge,
+  apply: async () => (await import('./apply.ts')).apply,
+  sync: async () => (await import('./sync.ts')).sync,
+  start: async () => (await import('./start.ts')).start,
+  stop: async () => (await import('./stop.ts')).stop,
+  remove: async () => (await import('./remove.ts')).remove,
+  restore: async () => (await import('./restore.ts')).restore,
+} as const;
+
+export type OperationName = keyof typeof catalog;
+
+export const operationNames = Object.keys(catalog) as readonly OperationName[];
+
+export function isOperationName(text: string): text is OperationName {
+  return Object.hasOwn(catalog, text);
+}

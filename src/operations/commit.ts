@@ -1,0 +1,47 @@
+/** `commit`: a deliberate commit of everything in the environment; folds the tail. */
+import * as z from 'zod/mini';
+import { CoppiceError } from '../domain/error.ts';
+import { commitTail } from '../environment/commit.ts';
+import { findEnvironment } from '../environment/find.ts';
+import { flag, nameArgument, operation } from './operation.ts';
+import { safe, short } from './views.ts';
+
+export const commit = operation({
+  name: 'commit',
+  summary: 'Commit everything in the environment; its checkpoints fold into the commit',
+  details:
+    'The repository’s hooks run inside the container and can refuse. Folded checkpoints stay reachable under refs/coppice/NAME/tails/.',
+  effect: 'write',
+  version: 1,
+  input: z.strictObject({
+    name: nameArgument(),
+    message: flag(z.string(), { help: 'The commit message.', short: '-m', value: 'MSG' }),
+    noVerify: flag(z._default(z.boolean(), false), { help: 'Skip the hooks; the commit says so in a trailer.' }),
+  }),
+  async run(context, { name, message, noVerify }) {
+    if (message.trim() === '') {
+      throw new CoppiceError('usage', 'empty-message', 'The commit message is empty.', {
+        hint: 'Say what changed: -m "…"',
+      });
+    }
+    const workplace = await context.workplace();
+    const environment = await findEnvironment(workplace, name);
+    const author = (await workplace.repository.identity()) ?? environment.record.author;
+    const done = await commitTail(workplace, environment, { message, author, noVerify });
+    return {
+      name: environment.name as string,
+      branch: environment.record.branch,
+      commit: done.commit as string,
+      made: done.made as string,
+      subject: message.trim().split('\n')[0] ?? '',
+      hookOutput: done.output,
+    };
+  },
+  render: ({ commit: oid, subject, name, hookOutput }, style) =>
+    [
+      hookOutput === '' ? '' : style.dim(hookOutput.replace(/[\x00-\x08\x0b-\x1f\x7f]/g, '')),
+      `${style.yellow(short(oid))} ${safe(subject)}  ${style.dim(name)}`,
+    ]
+      .filter((part) => part !== '')
+      .join('\n'),
+});

@@ -1,0 +1,134 @@
+/** `create`: a new environment (or several), from a commit. */
+import * as z from 'zod/mini';
+import { CoppiceError } from '../domain/error.ts';
+import { runtimeKinds, type Spec } from '../domain/spec.ts';
+import { createEnvironment } from '../environment/create.ts';
+import { listEnvironments } from '../environment/find.ts';
+import { sweepInterrupted } from '../environment/interrupted.ts';
+import { flag, operation } from './operation.ts';
+import { environmentView, safe, short } from './views.ts';
+
+export const create = operation({
+  name: 'create',
+  summary: 'Create an environment: a branch, a worktree and a container, bound together',
+  details:
+    'Starts from the commit the caller has checked out, unless --from says otherwise. The spec is taken from the options, then from .coppice/environment.json in that commit, then from the user’s settings.',
+  effect: 'write',
+  version: 1,
+  input: z.strictObject({
+    name: flag(z.optional(z.string()), {
+      help: 'Its name. Default: one is made up.',
+      place: 'argument',
+      value: 'NAME',
+    }),
+    from: flag(z.optional(z.string()), { help: 'The commit to start from. Default: HEAD.', value: 'REV' }),
+    target: flag(z.optional(z.string()), {
+      help: 'The branch the work is meant to go back to. Default: the one checked out.',
+      value: 'BRANCH',
+    }),
+    title: flag(z.optional(z.string()), { help: 'What it is for, in a few words.', value: 'TEXT' }),
+    image: flag(z.optional(z.string()), { help: 'OCI image of the container.', value: 'REF' }),
+    runtime: flag(z.optional(z.enum(runtimeKinds)), {
+      help: 'What runs it. Default: docker where an engine answers.',
+      value: 'KIND',
+    }),
+    network: flag(z.optional(z.enum(['open', 'none'])), {
+      help: 'Network of the container. Default: open.',
+      value: 'MODE',
+    }),
+    memory: flag(z.optional(z.string()), { help: 'Memory limit, such as 4g or 512m.', value: 'SIZE' }),
+    cpus: flag(z.optional(z.coerce.number().check(z.positive())), {
+      help: 'Processor limit, such as 1.5.',
+      value: 'N',
+    }),
+    allowRoot: flag(z._default(z.boolean(), false), { help: 'Allow exec --root in it.' }),
+    withChanges: flag(z._default(z.boolean(), false), {
+      help: 'Carry the uncommitted and untracked files of the checkout along, as a first checkpoint.',
+    }),
+    count: flag(z._default(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(100)), 1), {
+      help: 'How many, named NAME-1 to NAME-N.',
+      value: 'N',
+    }),
+  }),
+  async run(context, input) {
+    const workplace = await context.workplace();
+    await sweepInterrupted(workplace, await listEnvironments(workplace));
+    const request = {
+      from: input.from,
+      target: input.target,
+      title: input.title,
+      withChanges: input.withChanges,
+      flags: specOf(input),
+    };
+    const created = [];
+    for (const name of namesFor(input.name, input.count)) {
+      created.push(await createEnvironment(workplace, { ...request, name }, context.report));
+    }
+    return {
+      environments: created.map(({ environment, timings }) => ({
+        ...environmentView(environment),
+        stage: environment.record.stage,
+        milliseconds: {
+          files: Math.round(timings.files),
+          git: Math.round(timings.git),
+          container: Math.round(timings.container),
+          total: Math.round(timings.total),
+        },
+      })),
+    };
+  },
+  render: ({ environments }, style) =>
+    environments
+      .map((each) =>
+        [
+          `${style.bold(each.name)}  ${style.dim(`${(each.milliseconds.total / 1000).toFixed(2)} s`)}${
+            each.stage === 'setup-failed' ? `  ${style.red('setup failed')}` : ''
+          }`,
+          `  branch    ${each.branch}, from ${short(each.base)}${each.target === null ? '' : `, back to ${each.target}`}`,
+          `  worktree  ${each.worktree}`,
+          `  runs in   ${each.runtime}${each.image === null ? '' : ` (${safe(each.image)})`}`,
+        ].join('\n'),
+      )
+      .join('\n'),
+  exitStatus: ({ environments }) => (environments.some(({ stage }) => stage === 'setup-failed') ? 1 : 0),
+});
+
+function namesFor(name: string | undefined, count: number): readonly (string | undefined)[] {
+  if (count === 1) return [name];
+  return Array.from({ length: count }, (_, index) => (name === undefined ? undefined : `${name}-${index + 1}`));
+}
+
+interface SpecFlags {
+  readonly image?: string | undefined;
+  readonly runtime?: Spec['runtime'];
+  readonly network?: Spec['network'];
+  readonly memory?: string | undefined;
+  readonly cpus?: number | undefined;
+  readonly allowRoot: boolean;
+}
+
+function specOf(input: SpecFlags): Spec {
+  const limits = {
+    ...(input.memory === undefined ? {} : { memory: parseSize(input.memory) }),
+    ...(input.cpus === undefined ? {} : { cpus: input.cpus }),
+  };
+  return {
+    ...(input.image === undefined ? {} : { image: input.image }),
+    ...(input.runtime === undefined ? {} : { runtime: input.runtime }),
+    ...(input.network === undefined ? {} : { network: input.network }),
+    ...(Object.keys(limits).length === 0 ? {} : { limits }),
+    ...(input.allowRoot ? { root: true } : {}),
+  };
+}
+
+const units: Readonly<Record<string, number>> = { b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/** Docker's notation: a number and b, k, m, g or t. Engines refuse less than 6 MiB. */
+function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([bkmgt]?)b?$/i.exec(text.trim());
+  const bytes = match === null ? 0 : Math.round(Number(match[1]) * (units[(match[2] || 'b').toLowerCase()] ?? 1));
+  if (bytes >= 6 * 2 ** 20) return bytes;
+  throw new CoppiceError('usage', 'bad-size', `${JSON.stringify(text)} is no memory size.`, {
+    hint: 'Give a number and a unit, at least 6m: for example 512m or 4g.',
+  });
+}

@@ -1,0 +1,60 @@
+/** `diff`: what an environment changed, against where its work starts; never against what happens to be checked out. */
+import * as z from 'zod/mini';
+import { findEnvironment } from '../environment/find.ts';
+import { startOfWork } from '../environment/merged.ts';
+import { reconcile } from '../environment/reconcile.ts';
+import { harmless } from './log.ts';
+import { flag, nameArgument, operation, type Style } from './operation.ts';
+import { count, renderFiles } from './show.ts';
+import { fileView } from './views.ts';
+
+export const diff = operation({
+  name: 'diff',
+  summary: 'Show what an environment changed since its base',
+  details:
+    'When the target was merged into the environment since, the diff starts from there, so that only its own work shows.',
+  effect: 'read',
+  version: 1,
+  input: z.strictObject({
+    name: nameArgument(),
+    stat: flag(z._default(z.boolean(), false), { help: 'Files and line counts only.' }),
+  }),
+  async run(context, { name, stat }) {
+    const workplace = await context.workplace();
+    const { environment } = await reconcile(workplace, await findEnvironment(workplace, name));
+    const { repository } = workplace;
+    const before = await startOfWork(workplace, environment);
+    const after = environment.at.tip;
+    const [files, patch] = await Promise.all([
+      repository.diffStat(before, after),
+      stat ? undefined : repository.diff({ before, after, format: 'patch' }),
+    ]);
+    return {
+      name: environment.name as string,
+      before: before as string,
+      after: after as string,
+      files: fileView(files),
+      patch: patch === undefined ? null : patch.toString('utf8'),
+    };
+  },
+  render({ files, patch }, style) {
+    if (patch !== null) return style.colour ? paint(harmless(patch), style) : patch.replace(/\n$/, '');
+    if (files.length === 0) return style.dim('No changes.');
+    const sum = (of: 'added' | 'removed') => files.reduce((total, file) => total + (file[of] ?? 0), 0);
+    return `${renderFiles(files, style)}\n${count(files.length, 'file')}, +${sum('added')} −${sum('removed')}`;
+  },
+});
+
+function paint(patch: string, style: Style): string {
+  return patch
+    .replace(/\n$/, '')
+    .split('\n')
+    .map((line) => {
+      if (/^(diff|index|---|\+\+\+|new file|deleted file|similarity|rename|old mode|new mode)/.test(line))
+        return style.bold(line);
+      if (line.startsWith('@@')) return style.cyan(line);
+      if (line.startsWith('+')) return style.green(line);
+      return line.startsWith('-') ? style.red(line) : line;
+    })
+    .join('\n');
+}

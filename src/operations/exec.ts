@@ -1,0 +1,164 @@
+/** `exec`: a command inside; its exit status is ours. */
+import * as z from 'zod/mini';
+import { CoppiceError } from '../domain/error.ts';
+import type { Environment } from '../environment/environment.ts';
+import { execInside } from '../environment/exec.ts';
+import { findEnvironment } from '../environment/find.ts';
+import { waitUntilReady } from '../environment/ready.ts';
+import type { Workplace } from '../environment/workplace.ts';
+import type { Execution } from '../runtime/runtime.ts';
+import { type Context, flag, nameArgument, operation } from './operation.ts';
+import { heldView, renderHeld } from './views.ts';
+
+export const exec = operation({
+  name: 'exec',
+  summary: 'Run a command inside an environment; output streams, the exit status passes through',
+  details:
+    'What it changed is checkpointed when it ends, with the command as the cause. stdin is passed on unless it is a terminal.',
+  effect: 'write',
+  version: 1,
+  input: z.strictObject({
+    name: nameArgument(),
+    command: flag(z.array(z.string()), {
+      help: 'The command and its arguments, after --.',
+      place: 'rest',
+      value: 'CMD',
+    }),
+    root: flag(z._default(z.boolean(), false), { help: 'As root, where the environment allows it.' }),
+    env: flag(z._default(z.array(z.string()), []), {
+      help: 'Set a variable, K=V; repeatable.',
+      short: '-e',
+      value: 'K=V',
+    }),
+    timeout: flag(z.optional(z.coerce.number().check(z.positive())), {
+      help: 'Seconds until the whole process tree inside is ended; the status is then 124.',
+      value: 'S',
+    }),
+    tty: flag(z._default(z.boolean(), false), { help: 'With a terminal.', short: '-t' }),
+  }),
+  async run(context, input) {
+    if (input.command.length === 0) {
+      throw new CoppiceError('usage', 'no-command', 'There is no command to run.', {
+        hint: 'Put it after two dashes: coppice exec NAME -- npm test',
+      });
+    }
+    const workplace = await context.workplace();
+    const environment = await waitUntilReady(workplace, await findEnvironment(workplace, input.name), context.signal);
+    const done = await runStreaming(context, workplace, environment, {
+      command: input.command,
+      root: input.root,
+      environment: parseVariables(input.env),
+      tty: input.tty,
+      ...(input.timeout === undefined ? {} : { timeoutSeconds: input.timeout }),
+    });
+    return {
+      name: environment.name as string,
+      id: done.id,
+      exit: done.end.status,
+      timedOut: done.end.timedOut,
+      failedToStart: done.end.failedToStart ?? null,
+      checkpoint: (done.checkpoint ?? null) as string | null,
+      held: heldView(done.held),
+      problem: done.notImported === undefined ? null : done.notImported.message,
+      stdout: done.stdout,
+      stderr: done.stderr,
+    };
+  },
+  // The command's own output has been streamed; only what would otherwise go unnoticed is added.
+  render: () => '',
+  exitStatus: ({ exit }) => exit,
+});
+
+interface Streaming {
+  readonly command: readonly string[];
+  readonly root: boolean;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly tty: boolean;
+  readonly timeoutSeconds?: number;
+}
+
+/** Joins the caller's streams, terminal and signals to a command inside. */
+export async function runStreaming(
+  context: Context,
+  workplace: Workplace,
+  environment: Environment,
+  options: Streaming,
+) {
+  const { streams } = context;
+  const terminal = options.tty ? streams?.terminal : undefined;
+  if (options.tty && terminal === undefined) {
+    throw new CoppiceError('usage', 'no-terminal', 'There is no terminal to join.', {
+      hint: 'Leave --tty out, or run it from a terminal.',
+    });
+  }
+  const ending: (() => void)[] = [];
+  const joined = (execution: Execution) => {
+    if (terminal !== undefined) {
+      ending.push(terminal.raw());
+      ending.push(terminal.onResize(() => void execution.resize(terminal.size()).catch(() => undefined)));
+    }
+    const forward = (name: NodeJS.Signals) => void execution.signal(name).catch(() => undefined);
+    if (streams !== undefined) ending.push(streams.onSignal(forward));
+  };
+  try {
+    const done = await execInside(workplace, environment, {
+      command: options.command,
+      root: options.root,
+      environment: options.environment,
+      onStart: joined,
+      ...(options.timeoutSeconds === undefined ? {} : { timeoutSeconds: options.timeoutSeconds }),
+      ...(terminal === undefined ? {} : { terminal: terminal.size() }),
+      ...(streams !== undefined && (streams.passStdin || terminal !== undefined) ? { stdin: streams.stdin } : {}),
+      ...(streams === undefined ? {} : { stdout: streams.stdout, stderr: streams.stderr }),
+    });
+    narrate(context, environment, options, done);
+    return done;
+  } finally {
+    for (const end of ending) end();
+  }
+}
+
+function narrate(
+  context: Context,
+  environment: Environment,
+  options: Streaming,
+  done: Awaited<ReturnType<typeof execInside>>,
+) {
+  const [program = ''] = options.command;
+  if (done.end.failedToStart !== undefined) {
+    const why =
+      done.end.failedToStart === 'not-found'
+        ? 'was not found inside'
+        : `could not be started (${done.end.failedToStart})`;
+    context.report(`${program} ${why} ${environment.name}.`);
+  }
+  if (done.end.timedOut) context.report(`Ended after ${options.timeoutSeconds} s.`);
+  if (done.notImported !== undefined)
+    context.report(`Commits inside are not brought out yet: ${done.notImported.message}`);
+  const plain = (text: string) => text;
+  const held = renderHeld(heldView(done.held), {
+    bold: plain,
+    dim: plain,
+    red: plain,
+    green: plain,
+    yellow: plain,
+    cyan: plain,
+    colour: false,
+    now: new Date(0),
+  });
+  if (held !== '') context.report(held);
+}
+
+function parseVariables(given: readonly string[]): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const each of given) {
+    const at = each.indexOf('=');
+    if (at < 1) {
+      throw new CoppiceError('usage', 'bad-variable', `${JSON.stringify(each)} sets no variable.`, {
+        hint: 'Write -e NAME=value.',
+      });
+    }
+    variables[each.slice(0, at)] = each.slice(at + 1);
+  }
+  return variables;
+}

@@ -1,0 +1,99 @@
+/** `list`: all environments of the repository, at once. Touches no worktree and no network. */
+import * as z from 'zod/mini';
+import { CoppiceError } from '../domain/error.ts';
+import { repositoryLabels } from '../environment/container.ts';
+import type { Environment } from '../environment/environment.ts';
+import { listEnvironments } from '../environment/find.ts';
+import { sweepInterrupted } from '../environment/interrupted.ts';
+import type { Workplace } from '../environment/workplace.ts';
+import type { Container } from '../runtime/runtime.ts';
+import { labels } from '../runtime/runtime.ts';
+import { operation, type Style } from './operation.ts';
+import { age, columns, type EnvironmentState, environmentView, safe, stateOf } from './views.ts';
+
+export const list = operation({
+  name: 'list',
+  summary: 'List the environments of this repository',
+  effect: 'read',
+  version: 1,
+  input: z.strictObject({}),
+  async run(context) {
+    const workplace = await context.workplace();
+    const broken: { name: string; problem: string }[] = [];
+    const found = await listEnvironments(workplace, (name, error) => {
+      if (!(error instanceof CoppiceError)) throw error;
+      broken.push({ name, problem: error.message });
+    });
+    const environments = await sweepInterrupted(workplace, found);
+    const [containers, tips] = await Promise.all([
+      containersByName(workplace, environments),
+      Promise.all(environments.map(({ at }) => workplace.repository.readCommit(at.tip))),
+    ]);
+    return {
+      environments: environments.map((environment, index) => ({
+        ...environmentView(environment),
+        state: stateOf(environment, containers(environment)),
+        uncommitted: environment.at.tip !== environment.at.head,
+        changed: environment.at.tip !== environment.at.base,
+        lastChange: {
+          subject: tips[index]?.message.split('\n')[0] ?? '',
+          date: new Date((tips[index]?.committer.seconds ?? 0) * 1000).toISOString(),
+        },
+      })),
+      broken,
+    };
+  },
+  render({ environments, broken }, style) {
+    if (environments.length === 0 && broken.length === 0) {
+      return style.dim('No environments yet. `coppice create` makes one.');
+    }
+    const header = ['NAME', 'STATE', 'TARGET', 'LAST CHANGE', ''].map((title) => style.dim(title));
+    const rows = environments.map((each) => [
+      style.bold(each.name),
+      paintState(each.state, style),
+      each.target ?? '-',
+      each.changed ? `${age(new Date(each.lastChange.date), style.now)} ago` : '-',
+      describe(each),
+    ]);
+    const problems = broken.map(({ name, problem }) => `${style.red(name)}  ${safe(problem)}  (see coppice doctor)`);
+    return [columns([header, ...rows]), ...problems].join('\n');
+  },
+});
+
+function describe(each: {
+  changed: boolean;
+  uncommitted: boolean;
+  title: string | null;
+  lastChange: { subject: string };
+}): string {
+  const what = each.changed ? safe(each.lastChange.subject, 60) : '';
+  const mark = each.uncommitted ? ' *' : '';
+  return [each.title === null ? '' : safe(each.title, 40), what + mark].filter((part) => part !== '').join(': ');
+}
+
+export function paintState(state: EnvironmentState, style: Style): string {
+  if (state === 'running') return style.green(state);
+  return state === 'stopped' || state === 'creating' ? style.dim(state) : style.red(state);
+}
+
+/** One question per runtime in use. An engine that does not answer makes states unknown, not the list impossible. */
+export async function containersByName(workplace: Workplace, environments: readonly Environment[]) {
+  const kinds = [...new Set(environments.map(({ record }) => record.spec.runtime))];
+  const known = new Map<string, Map<string, Container> | 'unknown'>();
+  await Promise.all(kinds.map(async (kind) => known.set(kind, await containersOf(workplace, kind))));
+  return ({ name, record }: Environment): Container | undefined | 'unknown' => {
+    const ofKind = known.get(record.spec.runtime);
+    return ofKind === undefined || ofKind === 'unknown' ? 'unknown' : ofKind.get(name);
+  };
+}
+
+async function containersOf(workplace: Workplace, kind: Environment['record']['spec']['runtime']) {
+  try {
+    const runtime = await workplace.runtime(kind);
+    const containers = await runtime.list(repositoryLabels(workplace));
+    return new Map(containers.map((container) => [container.labels[labels.environment] ?? '', container]));
+  } catch (error) {
+    if (error instanceof CoppiceError && error.kind === 'unavailable') return 'unknown' as const;
+    throw error;
+  }
+}

@@ -1,0 +1,24 @@
+/** `remove`: puts an environment away; everything of it can be brought back. */
+import * as z from 'zod/mini';
+import { findEnvironment } from '../environment/find.ts';
+import { removeEnvironment } from '../environment/remove.ts';
+import { flag, nameArgument, operation } from './operation.ts';
+
+export const remove = operation({
+  name: 'remove',
+  summary: 'Remove an environment; refuses while it has unmerged work, and can always be undone',
+  details: 'Everything is saved under refs/coppice/trash/ first. Ignored files are not saved.',
+  effect: 'destroy',
+  version: 1,
+  input: z.strictObject({
+    name: nameArgument(),
+    force: flag(z._default(z.boolean(), false), { help: 'Even with unmerged work or something running.', short: '-f' }),
+  }),
+  async run(context, { name, force }) {
+    const workplace = await context.workplace();
+    const environment = await findEnvironment(workplace, name);
+    const { trash } = await removeEnvironment(workplace, environment, { force });
+    return { name: environment.name as string, trash };
+  },
+  render: ({ name }, style) => `removed ${name}\n${style.dim(`bring it back with: coppice restore ${name}`)}`,
+});

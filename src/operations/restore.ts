@@ -1,0 +1,75 @@
+/** `restore`: brings back what `remove` put away. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import * as z from 'zod/mini';
+import { parseEnvironmentName } from '../domain/environment-name.ts';
+import { CoppiceError } from '../domain/error.ts';
+import { dismantle, materialize } from '../environment/materialize.ts';
+import { deleteReferences } from '../environment/references.ts';
+import { type BroughtBack, bringBackReferences, listTrash, type Trashed } from '../environment/trash.ts';
+import type { Workplace } from '../environment/workplace.ts';
+import { flag, operation } from './operation.ts';
+import { environmentView } from './views.ts';
+
+export const restore = operation({
+  name: 'restore',
+  summary: 'Bring back an environment that was removed',
+  details: 'Without a name it lists what can be brought back.',
+  effect: 'write',
+  version: 1,
+  input: z.strictObject({
+    name: flag(z.optional(z.string()), { help: 'The environment that was removed.', place: 'argument', value: 'NAME' }),
+    from: flag(z.optional(z.string()), {
+      help: 'The trash reference to take. Default: the newest of that name.',
+      value: 'REF',
+    }),
+  }),
+  async run(context, { name, from }) {
+    const workplace = await context.workplace();
+    const trashed = await listTrash(workplace, name === undefined ? undefined : parseEnvironmentName(name));
+    if (name === undefined && from === undefined) {
+      return { restored: null, trash: trashed.map((each) => ({ name: each.name as string, ref: each.ref as string })) };
+    }
+    const chosen = from === undefined ? trashed.at(-1) : trashed.find(({ ref }) => ref === from);
+    if (chosen === undefined) throw nothingThere(name ?? from ?? '', trashed);
+    const back = await bringBackReferences(workplace, chosen);
+    await rebuild(workplace, back);
+    await workplace.repository.updateRefs(
+      [{ name: chosen.ref, before: chosen.oid, after: null }],
+      `coppice: restored ${chosen.name}`,
+    );
+    await workplace.daemon.notice(workplace.repository.commonDirectory);
+    return { restored: environmentView(back.environment), trash: [] as { name: string; ref: string }[] };
+  },
+  render({ restored, trash }, style) {
+    if (restored !== null) return `restored ${style.bold(restored.name)}\n  worktree  ${restored.worktree}`;
+    if (trash.length === 0) return style.dim('Nothing was removed.');
+    return trash.map(({ name, ref }) => `${style.bold(name)}  ${style.dim(ref)}`).join('\n');
+  },
+});
+
+/** Files, container and held files; when that fails the references go again and the trash entry still has everything. */
+async function rebuild(workplace: Workplace, { environment, held }: BroughtBack): Promise<void> {
+  try {
+    const runtime = await workplace.runtime(environment.record.spec.runtime);
+    await materialize(workplace, environment, runtime);
+    for (const { path, content } of held) {
+      const target = join(environment.directories.tree, path);
+      await mkdir(dirname(target), { recursive: true });
+      await writeFile(target, content);
+    }
+  } catch (error) {
+    await dismantle(workplace, environment);
+    await deleteReferences(workplace, environment, `coppice: restore of ${environment.name} failed`);
+    throw error;
+  }
+}
+
+function nothingThere(wanted: string, trashed: readonly Trashed[]): CoppiceError {
+  return new CoppiceError('not-found', 'not-in-trash', `Nothing named ${wanted} was removed here.`, {
+    hint:
+      trashed.length === 0
+        ? '`coppice restore` without a name lists what can be brought back.'
+        : `There is: ${trashed.map(({ ref }) => ref).join(', ')}.`,
+  });
+}

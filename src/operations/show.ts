@@ -1,0 +1,94 @@
+/** `show`: one environment in full. */
+import * as z from 'zod/mini';
+import { findEnvironment } from '../environment/find.ts';
+import { mergedState, startOfWork } from '../environment/merged.ts';
+import { reconcile } from '../environment/reconcile.ts';
+import { containersByName, paintState } from './list.ts';
+import { nameArgument, operation, type Style } from './operation.ts';
+import {
+  age,
+  columns,
+  commitView,
+  environmentView,
+  fileView,
+  heldView,
+  renderHeld,
+  safe,
+  short,
+  stateOf,
+} from './views.ts';
+
+export const show = operation({
+  name: 'show',
+  summary: 'Show one environment: its spec, commits and changed files',
+  effect: 'read',
+  version: 1,
+  input: z.strictObject({ name: nameArgument() }),
+  async run(context, { name }) {
+    const workplace = await context.workplace();
+    const {
+      environment,
+      held,
+      operation: underWay,
+    } = await reconcile(workplace, await findEnvironment(workplace, name));
+    const { repository } = workplace;
+    const { at } = environment;
+    const start = await startOfWork(workplace, environment);
+    const [containers, commits, tail, files, merged] = await Promise.all([
+      containersByName(workplace, [environment]),
+      repository.log({ start: at.head, exclude: [start] }),
+      repository.log({ start: at.tip, exclude: [at.head] }),
+      repository.diffStat(start, at.tip),
+      mergedState(workplace, environment),
+    ]);
+    return {
+      ...environmentView(environment),
+      state: stateOf(environment, containers(environment)),
+      merged,
+      operation: underWay ?? null,
+      spec: environment.record.spec,
+      author: environment.record.author,
+      commits: commits.map(commitView),
+      checkpoints: tail.length,
+      files: fileView(files),
+      held: heldView(held),
+    };
+  },
+  render(it, style) {
+    const facts = [
+      ['state', paintState(it.state, style) + (it.operation === null ? '' : `, ${it.operation} under way inside`)],
+      ['branch', `${it.branch}${it.target === null ? '' : ` → ${it.target} (${it.merged})`}`],
+      ['base', short(it.base)],
+      ['worktree', it.worktree],
+      ['runs in', it.image === null ? it.runtime : `${it.runtime}, ${safe(it.image)}`],
+      ['created', `${age(new Date(it.createdAt), style.now)} ago`],
+    ];
+    const parts = [
+      `${style.bold(it.name)}${it.title === null ? '' : `  ${safe(it.title)}`}`,
+      columns(facts.map(([key = '', value = '']) => [`  ${style.dim(key)}`, value])),
+      ...it.commits.map(({ oid, subject }) => `  ${style.yellow(short(oid))} ${safe(subject)}`),
+      it.checkpoints === 0 ? '' : `  ${style.dim(`${count(it.checkpoints, 'checkpoint')} since`)}`,
+      renderFiles(it.files, style),
+      renderHeld(it.held, style),
+    ];
+    return parts.filter((part) => part !== '').join('\n');
+  },
+});
+
+export function count(n: number, thing: string): string {
+  return `${n} ${thing}${n === 1 ? '' : 's'}`;
+}
+
+/** `M src/a.ts +3 −1`, at most thirty. */
+export function renderFiles(
+  files: readonly { path: string; kind: string; added: number | null; removed: number | null }[],
+  style: Style,
+): string {
+  const lines = files.slice(0, 30).map(({ path, kind, added, removed }) => {
+    const size =
+      added === null || removed === null ? 'binary' : `${style.green(`+${added}`)} ${style.red(`−${removed}`)}`;
+    return [`  ${kind.slice(0, 1).toUpperCase()} ${safe(path)}`, size];
+  });
+  const more = files.length > 30 ? `\n  … and ${files.length - 30} more` : '';
+  return columns(lines) + more;
+}

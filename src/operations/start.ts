@@ -1,0 +1,36 @@
+/** `start`: makes an environment run: its container, and on a machine that only fetched its references its files too. */
+import * as z from 'zod/mini';
+import { bringInOutside } from '../environment/commit.ts';
+import { ensureRunning } from '../environment/container.ts';
+import { findEnvironment } from '../environment/find.ts';
+import { dismantle, isMaterialized, materialize } from '../environment/materialize.ts';
+import { waitUntilReady } from '../environment/ready.ts';
+import { nameArgument, operation } from './operation.ts';
+
+export const start = operation({
+  name: 'start',
+  summary: 'Start an environment that is stopped, lost its container, or came with a fetch',
+  effect: 'write',
+  version: 1,
+  input: z.strictObject({ name: nameArgument() }),
+  async run(context, { name }) {
+    const workplace = await context.workplace();
+    const environment = await waitUntilReady(workplace, await findEnvironment(workplace, name), context.signal);
+    const runtime = await workplace.runtime(environment.record.spec.runtime);
+    const { image } = environment.record.spec;
+    if (image !== null) await runtime.prepareImage(image, ({ message }) => context.report(message));
+    const fresh = !isMaterialized(environment);
+    if (fresh) {
+      try {
+        await materialize(workplace, environment, runtime);
+      } catch (error) {
+        await dismantle(workplace, environment);
+        throw error;
+      }
+    } else await ensureRunning(workplace, environment);
+    await bringInOutside(workplace, environment);
+    await workplace.daemon.notice(workplace.repository.commonDirectory);
+    return { name: environment.name as string, worktree: environment.directories.tree, fresh };
+  },
+  render: ({ name, worktree, fresh }) => `${name} is running${fresh ? `, checked out at ${worktree}` : ''}`,
+});

@@ -1,0 +1,59 @@
+/** `status`: what is going on in an environment now. */
+import * as z from 'zod/mini';
+import { findEnvironment } from '../environment/find.ts';
+import { reconcile } from '../environment/reconcile.ts';
+import { describeCommand, runningExecs } from '../environment/running-execs.ts';
+import { containersByName, paintState } from './list.ts';
+import { nameArgument, operation } from './operation.ts';
+import { count } from './show.ts';
+import { age, environmentView, heldView, renderHeld, safe, stateOf } from './views.ts';
+
+export const status = operation({
+  name: 'status',
+  summary: 'Tell the state of an environment: what runs in it, what is uncommitted, what is held back',
+  effect: 'read',
+  version: 1,
+  input: z.strictObject({ name: nameArgument() }),
+  async run(context, { name }) {
+    const workplace = await context.workplace();
+    const reconciled = await reconcile(workplace, await findEnvironment(workplace, name));
+    const { environment, held, operation: underWay, notImported } = reconciled;
+    const { repository, daemon } = workplace;
+    const { at } = environment;
+    const [containers, tail, tip, execs, watched] = await Promise.all([
+      containersByName(workplace, [environment]),
+      repository.log({ start: at.tip, exclude: [at.head] }),
+      repository.readCommit(at.tip),
+      runningExecs(repository.commonDirectory, environment.name),
+      daemon.running(),
+    ]);
+    return {
+      ...environmentView(environment),
+      state: stateOf(environment, containers(environment)),
+      operation: underWay ?? null,
+      checkpoints: tail.length,
+      lastCheckpoint: {
+        subject: tip.message.split('\n')[0] ?? '',
+        date: new Date(tip.committer.seconds * 1000).toISOString(),
+      },
+      running: execs.map(({ command }) => describeCommand(command)),
+      daemon: watched,
+      held: heldView(held),
+      problem: notImported === undefined ? null : `commits inside are not brought out yet: ${notImported.message}`,
+    };
+  },
+  render(it, style) {
+    const last = `last: ${safe(it.lastCheckpoint.subject)}, ${age(new Date(it.lastCheckpoint.date), style.now)} ago`;
+    const parts = [
+      `${style.bold(it.name)}  ${paintState(it.state, style)}${it.operation === null ? '' : `, ${it.operation} under way inside`}`,
+      it.checkpoints === 0
+        ? '  nothing uncommitted'
+        : `  ${count(it.checkpoints, 'checkpoint')} since the last commit; ${last}`,
+      ...it.running.map((command) => `  ${style.green('runs')} ${safe(command)}`),
+      it.daemon ? '' : style.dim('  no daemon: changes are checkpointed by the next command that looks'),
+      it.problem === null ? '' : `  ${style.red(safe(it.problem, 400))}`,
+      renderHeld(it.held, style),
+    ];
+    return parts.filter((part) => part !== '').join('\n');
+  },
+});

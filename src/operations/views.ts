@@ -1,0 +1,135 @@
+/** How things are said in answers: the JSON shapes shared by several operations. */
+
+import { textOf } from '../domain/byte-path.ts';
+import type { Change, Held } from '../domain/change.ts';
+import { oneLine } from '../domain/checkpoint.ts';
+import { shortOid } from '../domain/oid.ts';
+import { shortName } from '../domain/ref-name.ts';
+import type { Environment } from '../environment/environment.ts';
+import type { CommitInfo, FileDiff } from '../git/repository.ts';
+import type { Container } from '../runtime/runtime.ts';
+import type { Style } from './operation.ts';
+
+export type EnvironmentState =
+  | 'creating'
+  | 'setup_failed'
+  | 'running'
+  | 'stopped'
+  | 'failed'
+  | 'oom_killed'
+  | 'missing'
+  | 'unknown';
+
+/** `container` is 'unknown' when the engine could not be asked. */
+export function stateOf(environment: Environment, container: Container | undefined | 'unknown'): EnvironmentState {
+  if (environment.record.stage === 'creating') return 'creating';
+  if (container === 'unknown') return 'unknown';
+  if (container === undefined) return 'missing';
+  if (container.oomKilled) return 'oom_killed';
+  if (container.state === 'running') return environment.record.stage === 'setup-failed' ? 'setup_failed' : 'running';
+  return container.state === 'failed' ? 'failed' : 'stopped';
+}
+
+export function environmentView(environment: Environment) {
+  const { record, refs, at, directories, target } = environment;
+  return {
+    name: environment.name as string,
+    title: record.title,
+    branch: shortName(refs.branch),
+    target: target === undefined ? null : shortName(target),
+    base: at.base as string,
+    head: at.head as string,
+    tip: at.tip as string,
+    worktree: directories.tree,
+    runtime: record.spec.runtime as string,
+    image: record.spec.image,
+    createdAt: record.createdAt,
+  };
+}
+
+export function heldView(held: readonly Held[]) {
+  return held.map(({ path, reason, detail }) => ({ path: textOf(path), reason: reason as string, detail }));
+}
+export type HeldView = ReturnType<typeof heldView>;
+
+export function changeView(changes: readonly Change[]) {
+  return changes.map(({ path, kind, lines }) => ({ path: textOf(path), kind: kind as string, lines: lines ?? null }));
+}
+
+export function fileView(files: readonly FileDiff[]) {
+  return files.map(({ path, from, kind, added, removed }) => ({
+    path: textOf(path),
+    from: from === undefined ? null : textOf(from),
+    kind: kind as string,
+    added,
+    removed,
+  }));
+}
+export type FileView = ReturnType<typeof fileView>;
+
+export function commitView({ oid, parents, author, message }: CommitInfo) {
+  const [subject = '', ...rest] = message.split('\n');
+  return {
+    oid: oid as string,
+    parents: parents as readonly string[],
+    author: { name: author.name, email: author.email },
+    date: new Date(author.seconds * 1000).toISOString(),
+    subject,
+    body: rest.join('\n').trim(),
+  };
+}
+export type CommitView = ReturnType<typeof commitView>;
+
+/** A trailer's value in a commit message body. */
+export function trailerOf(body: string, key: string): string | undefined {
+  const line = body.split('\n').findLast((each) => each.startsWith(`${key}: `));
+  return line?.slice(key.length + 2);
+}
+
+/** Text that an agent may have chosen, made harmless for a terminal. */
+export function safe(text: string, most = 200): string {
+  return oneLine(text, most);
+}
+
+export function renderHeld(held: HeldView, style: Style): string {
+  if (held.length === 0) return '';
+  const shown = held
+    .slice(0, 10)
+    .map(({ path, detail }) => `  ${style.yellow('held')} ${safe(path)}  ${style.dim(safe(detail))}`);
+  const more = held.length > 10 ? [`  … and ${held.length - 10} more (--json lists all)`] : [];
+  return [...shown, ...more].join('\n');
+}
+
+/** `5 s`, `12 min`, `3 h`, `4 d`. */
+export function age(from: Date, now: Date): string {
+  const seconds = Math.max(0, Math.round((now.getTime() - from.getTime()) / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
+}
+
+/** Columns padded to their widest cell; the last is left as it is. Widths count what is visible, not colour codes. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, visible(cell));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, index) =>
+          index === row.length - 1 ? cell : cell + ' '.repeat((widths[index] ?? 0) - visible(cell)),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function visible(text: string): number {
+  return [...text.replace(/\x1b\[[0-9;]*m/g, '')].length;
+}
+
+export function short(oid: string): string {
+  return shortOid(oid as Parameters<typeof shortOid>[0]);
+}

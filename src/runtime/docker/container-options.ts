@@ -1,0 +1,89 @@
+/** A request as the engine wants to hear it: pure. */
+import type Docker from 'dockerode';
+import { type ContainerRequest, labels } from '../runtime.ts';
+import type { EngineFacts } from './engine.ts';
+import { type Settings, settingsLabel } from './inside.ts';
+
+/** Where Docker puts the init it gives to containers. `-s`: whatever the command leaves behind becomes its child. */
+const guard = ['/sbin/docker-init', '-s', '--'];
+
+/**
+ * Keeps the container running, does nothing, and leaves at once when told to. It belongs to nobody, so that the user's
+ * `kill -9 -1` does not reach it.
+ */
+const keeper = 'trap "exit 0" TERM INT; while :; do sleep 86400 & wait $!; done';
+const nobody = 65_534;
+
+/** Enough for any build; a fork bomb ends there instead of taking the machine along. */
+const defaultPids = 4_096;
+/** Open files of a process. Modest on purpose: an engine without CAP_SYS_RESOURCE cannot give more than it has. */
+const openFiles = 16_384;
+/** Bytes of /dev/shm; the engine's default of 64 MB makes browsers crash. It counts as memory only when used. */
+const sharedMemory = 2 ** 29;
+
+/** What root needs to install packages: no way to mount, trace, load or configure anything of the machine. */
+const rootCapabilities = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETUID', 'SETGID', 'KILL'];
+
+/** How the execs of this container will run. Under a rootless Docker, uid 0 inside is the user outside. */
+export function settingsOf(request: ContainerRequest, facts: EngineFacts, init: boolean): Settings {
+  const { uid, gid, home } = request.user;
+  const mapped = facts.rootless && !facts.podman;
+  return {
+    uid: mapped ? 0 : uid,
+    gid: mapped ? 0 : gid,
+    home,
+    root: request.root,
+    guard: init && facts.reaper ? guard : [],
+  };
+}
+
+export function containerOptions(
+  request: ContainerRequest,
+  facts: EngineFacts,
+  init: boolean,
+): Docker.ContainerCreateOptions {
+  const settings = settingsOf(request, facts, init);
+  const keeperId = settings.uid === nobody ? nobody - 1 : nobody;
+  return {
+    name: request.name,
+    Image: request.image ?? '',
+    Hostname: request.hostname,
+    User: `${keeperId}:${keeperId}`,
+    WorkingDir: request.workdir,
+    Entrypoint: ['sh', '-c', keeper],
+    Cmd: [],
+    StopSignal: 'SIGTERM',
+    Env: Object.entries({ HOME: request.user.home, ...request.environment }).map(([name, value]) => `${name}=${value}`),
+    Labels: { ...request.labels, [labels.tool]: '1', [settingsLabel]: JSON.stringify(settings) },
+    // The image's own check would start the image's own program.
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      Init: init,
+      NetworkMode: request.network === 'none' ? 'none' : 'bridge',
+      // Not Binds: these make a missing source, as root.
+      Mounts: request.mounts.map(({ source, target, readOnly }) => ({
+        Type: 'bind' as const,
+        Source: source,
+        Target: target,
+        ReadOnly: readOnly,
+      })),
+      CapDrop: ['ALL'],
+      CapAdd: request.root ? rootCapabilities : [],
+      SecurityOpt: ['no-new-privileges'],
+      PidsLimit: request.limits.pids ?? defaultPids,
+      ...(request.limits.memory === undefined
+        ? {}
+        : { Memory: Math.round(request.limits.memory), MemorySwap: Math.round(request.limits.memory) }),
+      ...(request.limits.cpus === undefined ? {} : { NanoCpus: Math.round(request.limits.cpus * 1e9) }),
+      Ulimits: ulimits(facts),
+      ShmSize: sharedMemory,
+      ...(facts.podman && facts.rootless ? { UsernsMode: 'keep-id' } : {}),
+    },
+  };
+}
+
+/** Podman asks for more processes than an engine without CAP_SYS_RESOURCE may give, unless told a number. */
+function ulimits(facts: EngineFacts): { Name: string; Soft: number; Hard: number }[] {
+  const files = { Name: 'nofile', Soft: openFiles, Hard: openFiles };
+  return facts.podman ? [files, { Name: 'nproc', Soft: openFiles, Hard: openFiles }] : [files];
+}

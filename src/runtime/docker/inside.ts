@@ -1,0 +1,73 @@
+/** What execs must know of a container. Written at its creation as a label, so that any process can read it back. */
+import type Docker from 'dockerode';
+import * as z from 'zod/mini';
+import { CoppiceError } from '../../domain/error.ts';
+import type { Engine } from './engine.ts';
+import { statusOf } from './engine-error.ts';
+
+/** JSON of `Settings`. */
+export const settingsLabel = 'dev.coppice.docker';
+
+const settingsSchema = z.object({
+  uid: z.number(),
+  gid: z.number(),
+  home: z.string(),
+  root: z.boolean(),
+  /** What each command runs under: tini as a subreaper, or nothing. */
+  guard: z.array(z.string()),
+});
+export type Settings = z.infer<typeof settingsSchema>;
+
+export interface Inside extends Settings {
+  readonly id: string;
+  readonly name: string;
+  /** What to say when a call about this container fails. */
+  readonly doing: { readonly missing: 'container-not-found'; readonly subject: string };
+}
+
+const inspectSchema = z.object({
+  Id: z.string(),
+  Name: z.string(),
+  Config: z.object({ Labels: z.nullable(z.record(z.string(), z.string())) }),
+});
+
+export async function readInside(engine: Engine, id: string): Promise<Inside> {
+  const doing = { missing: 'container-not-found' as const, subject: id };
+  const said = await engine.get(`/containers/${encodeURIComponent(id)}/json`, {
+    failed: `The container ${id} could not be looked at`,
+    ...doing,
+  });
+  const { Id, Name, Config } = inspectSchema.parse(said);
+  const label = Config.Labels?.[settingsLabel];
+  if (label === undefined) {
+    throw new CoppiceError('refused', 'foreign-container', `The container ${id} was not made by coppice.`);
+  }
+  return { ...settingsSchema.parse(JSON.parse(label)), id: Id, name: Name.replace(/^\//, ''), doing };
+}
+
+export function whoIs(inside: Inside, root: boolean): { user: string; home: string } {
+  if (!root) return { user: `${inside.uid}:${inside.gid}`, home: inside.home };
+  if (inside.root) return { user: '0:0', home: '/root' };
+  throw new CoppiceError('refused', 'root-not-allowed', `The container ${inside.name} was made without root.`, {
+    hint: 'Allow root in the spec ("root": true) and make the environment anew.',
+  });
+}
+
+const execSchema = z.object({ Running: z.boolean(), ExitCode: z.nullable(z.number()) });
+
+/** Whether the command runs, and its status. With its container it is gone as if killed. */
+export function execState(
+  engine: Engine,
+  exec: Docker.Exec,
+): Promise<{ readonly running: boolean; readonly status: number }> {
+  return engine.call({ failed: 'The command could not be watched' }, 30, async (_, abortSignal) => {
+    try {
+      const said: unknown = await exec.inspect(abortSignal === undefined ? {} : { abortSignal });
+      const { Running, ExitCode } = execSchema.parse(said);
+      return { running: Running || ExitCode === null, status: ExitCode ?? 0 };
+    } catch (error) {
+      if (statusOf(error) === 404) return { running: false, status: 137 };
+      throw error;
+    }
+  });
+}

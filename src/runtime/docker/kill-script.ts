@@ -1,0 +1,90 @@
+/**
+ * The script that finds an exec inside its container and ends or signals it. POSIX sh, and builtins only: it starts no
+ * process, so that it works at the limit of processes and in an image that has little more than a shell.
+ */
+
+/**
+ * `$1` is the mark in the exec's environment, `$2` is `tree` or a signal's name without SIG.
+ *
+ * Each exec runs under tini as a subreaper, so that whatever the command starts stays below it: children in a session
+ * of their own, double forks, even without the environment. tini itself is recognised by its parent, who is outside
+ * (ppid 0), and the mark. To end the tree, tini is stopped first — it would leave when the command does, and its
+ * remaining children would escape — then everything below it is killed until nothing lives, then tini.
+ *
+ * Without tini (Podman) all that carries the mark is ended, which misses what threw its environment away.
+ */
+export const killScript = `
+mark=$1
+what=$2
+walk() {
+  for task in /proc/"$1"/task/*; do
+    children=
+    read -r children <"$task/children"
+    for child in $children; do
+      lives "$child" || continue
+      alive=yes
+      kill -KILL "$child"
+      walk "$child"
+    done
+  done
+}
+lives() {
+  read -r line <"/proc/$1/stat" || return 1
+  line=\${line##*) }
+  case $line in Z* | X*) return 1 ;; esac
+}
+carries() {
+  while read -r line || [ -n "$line" ]; do
+    case $line in *"$mark"*) return 0 ;; esac
+  done <"/proc/$1/environ"
+  return 1
+}
+end_marked() {
+  rounds=0
+  while
+    alive=
+    for directory in /proc/[0-9]*; do
+      other=\${directory##*/}
+      lives "$other" && carries "$other" || continue
+      alive=yes
+      kill -KILL "$other"
+    done
+    rounds=$((rounds + 1))
+    [ -n "$alive" ] && [ $rounds -lt 200 ]
+  do :; done
+}
+found=
+for directory in /proc/[0-9]*; do
+  pid=\${directory##*/}
+  read -r line <"$directory/stat" || continue
+  line=\${line##*) }
+  line=\${line#* }
+  [ "\${line%% *}" = 0 ] && carries "$pid" && found=$pid && break
+done 2>/dev/null
+{
+  guard=
+  [ -n "$found" ] && read -r guard <"/proc/$found/comm"
+  case $what:$guard in
+  tree:docker-init)
+    kill -STOP "$found"
+    while
+      alive=
+      walk "$found"
+      [ -n "$alive" ]
+    do :; done
+    kill -KILL "$found"
+    ;;
+  tree:*) end_marked ;;
+  *:docker-init)
+    children=
+    read -r children <"/proc/$found/task/$found/children"
+    for child in $children; do
+      kill -"$what" "$child"
+      break
+    done
+    ;;
+  *) [ -n "$found" ] && kill -"$what" "$found" ;;
+  esac
+} 2>/dev/null
+exit 0
+`;

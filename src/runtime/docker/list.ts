@@ -1,0 +1,62 @@
+/** The engine's containers as ours. Plain HTTP only: `coppice list` must be quick. */
+import * as z from 'zod/mini';
+import { type Container, type ContainerState, labels as known } from '../runtime.ts';
+import type { Engine } from './engine.ts';
+
+const summarySchema = z.array(
+  z.object({
+    Id: z.string(),
+    Names: z.array(z.string()),
+    Image: z.string(),
+    Labels: z.nullable(z.record(z.string(), z.string())),
+    State: z.string(),
+  }),
+);
+const stateSchema = z.object({
+  State: z.object({ OOMKilled: z.optional(z.boolean()), Dead: z.optional(z.boolean()) }),
+});
+
+export async function listContainers(
+  engine: Engine,
+  labels: Readonly<Record<string, string>>,
+): Promise<readonly Container[]> {
+  const wanted = Object.entries({ ...labels, [known.tool]: '1' }).map(([name, value]) => `${name}=${value}`);
+  const filters = encodeURIComponent(JSON.stringify({ label: wanted }));
+  const said = await engine.get(`/containers/json?all=1&filters=${filters}`, {
+    failed: 'Containers could not be listed',
+  });
+  const found = await Promise.all(
+    summarySchema.parse(said).map(async (each): Promise<Container | undefined> => {
+      const state = stateOf(each.State);
+      const oomKilled = state === 'stopped' ? await wasOomKilled(engine, each.Id) : false;
+      if (oomKilled === undefined) return undefined;
+      return {
+        id: each.Id,
+        name: (each.Names[0] ?? '').replace(/^\//, ''),
+        labels: each.Labels ?? {},
+        state: oomKilled ? 'failed' : state,
+        image: each.Image,
+        oomKilled,
+      };
+    }),
+  );
+  return found.filter((each) => each !== undefined);
+}
+
+/** The summary does not say it. Undefined when the container has gone meanwhile. */
+async function wasOomKilled(engine: Engine, id: string): Promise<boolean | undefined> {
+  try {
+    const doing = { failed: 'Containers could not be listed', missing: 'container-not-found', subject: id } as const;
+    return stateSchema.parse(await engine.get(`/containers/${id}/json`, doing)).State.OOMKilled ?? false;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'container-not-found') return undefined;
+    throw error;
+  }
+}
+
+/** Docker's states (API, "ContainerState"), and Podman's `configured`, `initialized`, `stopped`. */
+function stateOf(said: string): ContainerState {
+  if (said === 'running' || said === 'paused' || said === 'restarting') return 'running';
+  if (said === 'created' || said === 'configured' || said === 'initialized') return 'created';
+  return said === 'dead' ? 'failed' : 'stopped';
+}

@@ -10,7 +10,7 @@ import { surroundingsOf } from '../platform/surroundings.ts';
 import { version } from '../version.ts';
 import { type GlobalOptions, splitArguments } from './arguments.ts';
 import { commandOf, type Given } from './command.ts';
-import { answerText, failureOf, styleOf, wantsColour } from './output.ts';
+import { answerText, eventText, failureOf, styleOf, wantsColour } from './output.ts';
 import { callerStreams } from './streams.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -83,7 +83,9 @@ async function runOperation(
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   const surroundings = surroundingsOf(globals.directory ?? process.cwd(), process.env);
+  const style = styleOf(colour);
   const context = openContext(surroundings, {
+    emit: (event) => void process.stdout.write(eventText(operation, event, globals.json, style)),
     report: (message) => void process.stderr.write(`${message}\n`),
     signal: interrupted.signal,
     program: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
@@ -91,7 +93,7 @@ async function runOperation(
   });
   try {
     const output = await operation.run(context, input);
-    const text = answerText(operation, output, globals.json, styleOf(colour));
+    const text = answerText(operation, output, globals.json, style);
     if (text !== '') await write(text);
     if (interrupted.signal.aborted) throw new CoppiceError('interrupted', 'interrupted', 'Interrupted.');
     return operation.exitStatus?.(output) ?? 0;

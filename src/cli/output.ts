@@ -23,6 +23,17 @@ export function answerText(operation: AnyOperation, output: unknown, json: boole
   return text === '' ? '' : `${text}\n`;
 }
 
+/** One line: NDJSON, or what the operation makes of it for people. */
+export function eventText(
+  operation: AnyOperation,
+  event: Readonly<Record<string, unknown>>,
+  json: boolean,
+  style: Style,
+): string {
+  if (json) return `${JSON.stringify({ schema: `coppice.${operation.name}.event/${operation.version}`, ...event })}\n`;
+  return `${operation.renderEvent?.(event, style) ?? ''}\n`;
+}
+
 export interface Failure {
   readonly status: number;
   /** For stdout; only with --json. */

@@ -20,6 +20,7 @@ export const catalog = {
   stop: async () => (await import('./stop.ts')).stop,
   remove: async () => (await import('./remove.ts')).remove,
   restore: async () => (await import('./restore.ts')).restore,
+  doctor: async () => (await import('./doctor.ts')).doctor,
 } as const;
 
 export type OperationName = keyof typeof catalog;

@@ -51,6 +51,8 @@ export interface Context {
   workplace(): Promise<Workplace>;
   /** Narration: one line for stderr. */
   report(message: string): void;
+  /** One event of an operation that streams: a line of stdout, NDJSON with --json. */
+  emit(event: Readonly<Record<string, unknown>>): void;
   readonly signal: AbortSignal;
   /** Absent where there is nobody to stream to. */
   readonly streams?: Streams;
@@ -85,6 +87,8 @@ export interface Operation<Shape extends z.core.$ZodLooseShape, Output> {
   run(context: Context, input: z.output<z.ZodMiniObject<Shape, z.core.$strict>>): Promise<Output>;
   /** The answer for people, without a last newline; empty for none. */
   render(output: Output, style: Style): string;
+  /** One streamed event for people, without a line end; only for operations that emit. */
+  renderEvent?(event: Readonly<Record<string, unknown>>, style: Style): string;
   /** Default 0. */
   exitStatus?(output: Output): number;
 }

@@ -1,0 +1,30 @@
+/** `doctor`: whether everything coppice needs is there, and whether everything it made fits together. */
+import * as z from 'zod/mini';
+import { examine, type Finding } from '../environment/examine.ts';
+import { flag, operation } from './operation.ts';
+import { safe } from './views.ts';
+
+export const doctor = operation({
+  name: 'doctor',
+  summary: 'Check the machine, the engine and the environments; say what to do about each problem',
+  effect: 'write',
+  version: 1,
+  input: z.strictObject({
+    fix: flag(z._default(z.boolean(), false), { help: 'Repair what can be repaired without losing anything.' }),
+  }),
+  async run(context, { fix }) {
+    const workplace = await context.workplace();
+    const findings: Finding[] = [];
+    for await (const finding of examine(workplace, fix)) findings.push(finding);
+    return { findings, problems: findings.filter(({ level, fixed }) => level === 'problem' && !fixed).length };
+  },
+  render({ findings, problems }, style) {
+    const marks = { ok: style.green('ok'), note: style.yellow('note'), problem: style.red('problem') };
+    const lines = findings.map(({ level, what, hint, fixed }) => {
+      const after = fixed ? `  ${style.green('fixed')}` : hint === null ? '' : `\n         ${style.dim(hint)}`;
+      return `${marks[level].padEnd(style.colour ? 17 : 8)} ${safe(what, 300)}${after}`;
+    });
+    return [...lines, problems === 0 ? 'All is well.' : `${problems} to look at.`].join('\n');
+  },
+  exitStatus: ({ problems }) => (problems === 0 ? 0 : 1),
+});

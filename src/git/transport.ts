@@ -23,13 +23,25 @@ export interface Fetched {
   readonly branches: ReadonlyMap<string, Oid>;
 }
 
+export interface FetchOptions {
+  /**
+   * Prefixes of references (`refs/coppice/<name>/`) whose history the environment may have: only these are offered in the
+   * negotiation. Default: every reference of the repository, which tells their object names to the inside and takes
+   * longer the more there are.
+   */
+  readonly known?: readonly string[];
+}
+
 export interface Transport {
   /**
    * Brings HEAD and every branch of the git directory `inside` out: into a quarantine, object-checked (fsckObjects), size and
    * time limited, then promoted into the repository. No reference is written. Throws `transport-failed` (kind
    * `unavailable`), `hostile-objects` (kind `refused`), `transport-too-large` (kind `refused`).
    */
-  fetch(open: OpenPipe, inside: string): Promise<Fetched>;
-  /** Sends `commit` and what it needs into the git directory `inside`, as `ref` there. */
+  fetch(open: OpenPipe, inside: string, options?: FetchOptions): Promise<Fetched>;
+  /**
+   * Sends `commit` and what it needs into the git directory `inside`, as `ref` there, whatever that was before. `ref` must
+   * not be checked out inside. Throws `transport-failed` (kind `unavailable`).
+   */
   push(open: OpenPipe, inside: string, commit: Oid, ref: string): Promise<void>;
 }

@@ -1,0 +1,59 @@
+/** Worktrees made by hand around native git: see each step's own file. */
+import { readdir, realpath, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type EnvironmentName, isEnvironmentName } from '../../domain/environment-name.ts';
+import type { Oid } from '../../domain/oid.ts';
+import { ifPresent } from '../../platform/errno.ts';
+import type { WorktreeRequest, Worktrees } from '../worktree.ts';
+import { addBase, explainMissing } from './base-store.ts';
+import type { WorktreeContext } from './context.ts';
+import { bringIndexTo, checkOut } from './index-file.ts';
+import { readLocalConfig } from './local-config.ts';
+import { writeOwnGit } from './own-git.ts';
+import { register, registrationDirectory } from './registration.ts';
+import { claimTree, removeWorktree, undoCreation } from './remove.ts';
+import { readSparse } from './sparse.ts';
+
+export function createWorktrees(context: WorktreeContext): Worktrees {
+  const { git } = context;
+  const common = git.commonDirectory;
+  const basesUnderWay = new Map<Oid, Promise<void>>();
+  return {
+    create: (request) => createWorktree(context, request),
+    shareBase: (commit) => {
+      const started = basesUnderWay.get(commit) ?? addBase(context, commit);
+      basesUnderWay.set(commit, started);
+      return started.finally(() => basesUnderWay.delete(commit));
+    },
+    createOwnGit: (request) => writeOwnGit(context, request),
+    refreshIndex: (name, tip) => bringIndexTo(git, registrationDirectory(common, name), tip),
+    remove: (name, directories) => removeWorktree(common, name, directories),
+    registered: () => registeredNames(common),
+  };
+}
+
+async function createWorktree(context: WorktreeContext, request: WorktreeRequest): Promise<void> {
+  const { git, gitDirectory } = context;
+  const { name, branch, directories, tip } = request;
+  await claimTree(directories);
+  let registration: string | undefined;
+  try {
+    const config = await readLocalConfig(git, gitDirectory);
+    const sparse = await readSparse(config, gitDirectory);
+    const tree = await realpath(directories.tree);
+    registration = await register(git.commonDirectory, { name, branch, tree, config, sparse });
+    await writeFile(join(tree, '.git'), `gitdir: ${registration}\n`);
+    await checkOut(git, registration, tree, tip);
+  } catch (error) {
+    await undoCreation(registration, directories);
+    throw await explainMissing(context, error);
+  }
+}
+
+async function registeredNames(commonDirectory: string): Promise<readonly EnvironmentName[]> {
+  const entries = (await ifPresent(readdir(join(commonDirectory, 'worktrees')))) ?? [];
+  return entries.flatMap((entry) => {
+    const name = /^coppice-(.*)$/.exec(entry)?.[1] ?? '';
+    return isEnvironmentName(name) ? [name] : [];
+  });
+}

@@ -7,10 +7,7 @@ import { type Settings, settingsLabel } from './inside.ts';
 /** Where Docker puts the init it gives to containers. `-s`: whatever the command leaves behind becomes its child. */
 const guard = ['/sbin/docker-init', '-s', '--'];
 
-/**
- * Keeps the container running, does nothing, and leaves at once when told to. It belongs to nobody, so that the user's
- * `kill -9 -1` does not reach it.
- */
+/** Keeps the container running, does nothing, and leaves at once when told to. */
 const keeper = 'trap "exit 0" TERM INT; while :; do sleep 86400 & wait $!; done';
 const nobody = 65_534;
 
@@ -43,12 +40,11 @@ export function containerOptions(
   init: boolean,
 ): Docker.ContainerCreateOptions {
   const settings = settingsOf(request, facts, init);
-  const keeperId = settings.uid === nobody ? nobody - 1 : nobody;
   return {
     name: request.name,
     Image: request.image ?? '',
     Hostname: request.hostname,
-    User: `${keeperId}:${keeperId}`,
+    User: keeperOf(settings),
     WorkingDir: request.workdir,
     Entrypoint: ['sh', '-c', keeper],
     Cmd: [],
@@ -80,6 +76,16 @@ export function containerOptions(
       ...(facts.podman && facts.rootless ? { UsernsMode: 'keep-id' } : {}),
     },
   };
+}
+
+/**
+ * Another uid than the execs', so that `kill -9 -1` there does not reach it. Where root is allowed it is root's: the engine
+ * gives execs as root only the capabilities that the container's own process has.
+ */
+function keeperOf({ uid, root }: Settings): string {
+  if (root) return '0:0';
+  const id = uid === nobody ? nobody - 1 : nobody;
+  return `${id}:${id}`;
 }
 
 /** Podman asks for more processes than an engine without CAP_SYS_RESOURCE may give, unless told a number. */

@@ -11,12 +11,9 @@ export interface Demuxed {
   lastArrival(): number;
   /** Bytes that arrived so far. */
   received(): number;
-  /** What came outside any frame: the engine's own words, written when a command could not be started. */
-  unframed(): Buffer;
 }
 
 const headerSize = 8;
-const maxUnframed = 65_536;
 
 /**
  * Frames are one byte 1 or 2 for the stream, three zero bytes, four bytes of length (Docker Engine API, "Attach"). When `stderr`
@@ -26,7 +23,6 @@ export function demux(source: Readable, stdout: Writable, stderr: Writable | und
   let heldBack = false;
   let arrival = performance.now();
   let received = 0;
-  const unframed: Buffer[] = [];
   const parser = stderr === undefined ? terminalParser : frameParser();
   const write = async (target: Writable, chunk: Buffer) => {
     if (target.destroyed || target.write(chunk)) return;
@@ -35,16 +31,12 @@ export function demux(source: Readable, stdout: Writable, stderr: Writable | und
     heldBack = false;
     arrival = performance.now();
   };
-  const keepUnframed = (bytes: Buffer) => {
-    if (received <= maxUnframed) unframed.push(bytes);
-  };
   const pump = async () => {
     for await (const chunk of source as AsyncIterable<Buffer>) {
       arrival = performance.now();
       received += chunk.length;
       for (const { stream, bytes } of parser(chunk)) {
-        if (stream === 'none') keepUnframed(bytes);
-        else await write(stream === 'stderr' ? (stderr ?? stdout) : stdout, bytes);
+        await write(stream === 'stderr' ? (stderr ?? stdout) : stdout, bytes);
       }
     }
   };
@@ -54,12 +46,11 @@ export function demux(source: Readable, stdout: Writable, stderr: Writable | und
     isHeldBack: () => heldBack,
     lastArrival: () => arrival,
     received: () => received,
-    unframed: () => Buffer.concat(unframed),
   };
 }
 
 interface Piece {
-  readonly stream: 'stdout' | 'stderr' | 'none';
+  readonly stream: 'stdout' | 'stderr';
   readonly bytes: Buffer;
 }
 
@@ -67,7 +58,7 @@ function terminalParser(chunk: Buffer): Piece[] {
   return [{ stream: 'stdout', bytes: chunk }];
 }
 
-/** A function to feed chunks to. Once bytes make no frame, everything after them is unframed too. */
+/** A function to feed chunks to. Once bytes make no frame, everything from there on is taken as stdout. */
 function frameParser(): (chunk: Buffer) => Piece[] {
   let header = Buffer.alloc(0);
   let stream: Piece['stream'] = 'stdout';
@@ -78,7 +69,7 @@ function frameParser(): (chunk: Buffer) => Piece[] {
     let rest = chunk;
     while (rest.length > 0) {
       if (lost) {
-        pieces.push({ stream: 'none', bytes: rest });
+        pieces.push({ stream: 'stdout', bytes: rest });
         break;
       }
       if (remaining > 0) {

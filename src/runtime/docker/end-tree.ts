@@ -22,7 +22,7 @@ export async function endTree(
   const until = performance.now() + patience;
   for (let pause = 20; performance.now() < until; pause = Math.min(pause * 2, 500)) {
     const ran = await runScript(engine, inside, root, [mark, 'tree'], until);
-    if (ran && !(await execState(engine, exec)).running) return;
+    if (ran && (await execState(engine, exec)).ended) return;
     await delay(pause);
   }
   await engine.call(
@@ -46,8 +46,8 @@ export async function signalCommand(
   root: boolean,
   name: NodeJS.Signals,
 ): Promise<void> {
-  const { running } = await execState(engine, exec);
-  if (running) await runScript(engine, inside, root, [mark, name.replace(/^SIG/, '')], performance.now() + patience);
+  const { ended } = await execState(engine, exec);
+  if (!ended) await runScript(engine, inside, root, [mark, name.replace(/^SIG/, '')], performance.now() + patience);
 }
 
 /** Whether it ran to its end in time. */
@@ -69,8 +69,8 @@ function runScript(
     const said = await script.start({ Detach: true, ...(abortSignal === undefined ? {} : { abortSignal }) });
     said.resume();
     for (let pause = 10; performance.now() < until; pause = Math.min(pause * 1.5, 200)) {
-      const { running, status } = await execState(engine, script);
-      if (!running) return status === 0;
+      const { ended, status } = await execState(engine, script);
+      if (ended) return status === 0;
       await delay(pause);
     }
     return false;

@@ -1,51 +1,71 @@
 /** Runs one command in a container. Its end is what the engine says about it, never the end of a stream. */
 import { randomUUID } from 'node:crypto';
-import type { Duplex } from 'node:stream';
-import { PassThrough, type Readable, Writable } from 'node:stream';
+import { type Duplex, PassThrough, Writable } from 'node:stream';
 import type Docker from 'dockerode';
 import { CoppiceError } from '../../domain/error.ts';
 import type { ExecEnd, ExecRequest, Execution } from '../runtime.ts';
-import { demux } from './demux.ts';
+import { type Demuxed, demux } from './demux.ts';
 import { endTree, signalCommand } from './end-tree.ts';
 import type { Engine } from './engine.ts';
 import { statusOf } from './engine-error.ts';
-import { execState, type Inside, whoIs } from './inside.ts';
+import { refusedStart } from './exec-refusal.ts';
+import { type ExecState, execState, type Inside, whoIs } from './inside.ts';
 import { startGate } from './start-gate.ts';
 
 /** Bytes each output holds before the command is held back. */
 const highWaterMark = 65_536;
-/** After the end, a quiet stream of this age, in milliseconds, is only kept open by a background child. */
+/** After the end, a stream that has been quiet for so many milliseconds is only kept open by a background child. */
 const quietAfterEnd = 300;
 /** After the end, more bytes than any buffer on the way holds (the engine's is 1 MB) are a background child's. */
 const bytesAfterEnd = 8 * 2 ** 20;
+
+/** One exec of the engine, its connection open. */
+interface Running {
+  readonly engine: Engine;
+  readonly inside: Inside;
+  readonly request: ExecRequest;
+  readonly exec: Docker.Exec;
+  readonly connection: Duplex;
+  /** Its mark: an environment variable by which its process is found inside. */
+  readonly mark: string;
+}
 
 export async function startExec(engine: Engine, inside: Inside, request: ExecRequest): Promise<Execution> {
   if (request.signal?.aborted) throw new CoppiceError('interrupted', 'interrupted', 'The command was interrupted.');
   const mark = `COPPICE_EXEC=${randomUUID()}`;
   const exec = await createExec(engine, inside, request, mark);
   const connection = await open(engine, inside, exec, request);
+  const running: Running = { engine, inside, request, exec, connection, mark };
+  try {
+    const state = await started(engine, exec);
+    if (!state.started) return neverStarted(await refusedStart(engine, inside, request, connection, state.status));
+    if (request.terminal !== undefined) await resize(running, request.terminal);
+    return follow(running);
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}
+
+/** Joins the outputs, and watches for the end, the time limit and the abort. */
+function follow(running: Running): Execution {
+  const { engine, inside, request, exec, connection, mark } = running;
+  const root = request.root ?? false;
   const framed = request.terminal === undefined;
   const gate = startGate(highWaterMark);
   const plain = new PassThrough({ highWaterMark });
-  // Where a failed start would be said: on stderr, or on the one stream of a terminal.
   const [stdout, stderr] = framed ? [plain, gate.stream] : [gate.stream, plain];
   const streams = demux(connection, stdout, framed ? stderr : undefined);
-  if (request.terminal !== undefined) await resize(engine, exec, request.terminal);
 
-  let ending: Promise<void> | undefined;
   let over = false;
+  let ending: Promise<void> | undefined;
   const endAll = () => {
-    ending ??= over ? Promise.resolve() : endTree(engine, inside, exec, mark, request.root ?? false);
+    if (over) return;
+    ending ??= endTree(engine, inside, exec, mark, root);
+    // Awaited below, once the command has ended.
     ending.catch(() => undefined);
   };
-  let timedOut = false;
-  const timer =
-    request.timeoutSeconds === undefined
-      ? undefined
-      : setTimeout(() => {
-          timedOut = true;
-          endAll();
-        }, request.timeoutSeconds * 1000);
+  const limit = timeLimit(request.timeoutSeconds, endAll);
   request.signal?.addEventListener('abort', endAll, { once: true });
   if (request.signal?.aborted) endAll();
 
@@ -55,13 +75,13 @@ export async function startExec(engine: Engine, inside: Inside, request: ExecReq
       over = true;
       await ending;
       await settled(streams, connection);
-      const failed = await failedStart(engine, inside, request, status, streams.unframed(), gate.held());
-      gate.decide(failed === undefined ? 'pass' : 'drop');
-      if (timedOut) return { status: 124, timedOut, failedToStart: undefined };
-      return failed ?? { status, timedOut, failedToStart: undefined };
+      if (limit.passed()) return { status: 124, timedOut: true, failedToStart: undefined };
+      const failed = (status === 126 || status === 127) && inside.guard.length > 0 && gate.drop();
+      const reason = status === 127 ? 'not-found' : 'not-executable';
+      return { status, timedOut: false, failedToStart: failed ? reason : undefined };
     } finally {
       over = true;
-      clearTimeout(timer);
+      limit.clear();
       request.signal?.removeEventListener('abort', endAll);
       connection.destroy();
       stdout.end();
@@ -69,25 +89,54 @@ export async function startExec(engine: Engine, inside: Inside, request: ExecReq
     }
   };
   const end = finish();
-  // Whoever reads only the outputs must not be ended by a rejection nobody waits for.
+  // Who reads only the outputs must not be ended by a rejection that nobody waits for.
   end.catch(() => undefined);
   return {
     stdin: request.stdin ? stdinOf(connection) : undefined,
     stdout,
     stderr,
     end,
-    resize: (size) => resize(engine, exec, size),
+    resize: (size) => resize(running, size),
     signal: async (name) => {
-      if (!over) await signalCommand(engine, inside, exec, mark, request.root ?? false, name);
+      if (!over) await signalCommand(engine, inside, exec, mark, root, name);
     },
   };
 }
 
+function neverStarted(end: ExecEnd): Execution {
+  const empty = () => new PassThrough().end();
+  const nothing = async () => undefined;
+  return {
+    stdin: undefined,
+    stdout: empty(),
+    stderr: empty(),
+    end: Promise.resolve(end),
+    resize: nothing,
+    signal: nothing,
+  };
+}
+
+function timeLimit(seconds: number | undefined, onPassed: () => void): { passed(): boolean; clear(): void } {
+  let passed = false;
+  const timer =
+    seconds === undefined
+      ? undefined
+      : setTimeout(() => {
+          passed = true;
+          onPassed();
+        }, seconds * 1000);
+  return { passed: () => passed, clear: () => clearTimeout(timer) };
+}
+
 function createExec(engine: Engine, inside: Inside, request: ExecRequest, mark: string): Promise<Docker.Exec> {
   const { user, home } = whoIs(inside, request.root ?? false);
-  const environment = { HOME: home, ...(request.terminal ? { TERM: 'xterm-256color' } : {}), ...request.environment };
-  const doing = { failed: `The command ${request.command[0] ?? ''} could not be started`, ...inside.doing };
-  return engine.call(doing, 30, async (docker, abortSignal) => {
+  const { terminal } = request;
+  const environment = {
+    HOME: home,
+    ...(terminal === undefined ? {} : { TERM: 'xterm-256color' }),
+    ...request.environment,
+  };
+  return engine.call(doingOf(inside, request), 30, async (docker, abortSignal) => {
     try {
       return await docker.getContainer(inside.id).exec({
         Cmd: [...inside.guard, ...request.command],
@@ -97,32 +146,30 @@ function createExec(engine: Engine, inside: Inside, request: ExecRequest, mark: 
         AttachStdin: request.stdin ?? false,
         AttachStdout: true,
         AttachStderr: true,
-        Tty: request.terminal !== undefined,
-        ...(request.terminal === undefined ? {} : { ConsoleSize: [request.terminal.rows, request.terminal.columns] }),
+        Tty: terminal !== undefined,
+        // From API 1.42 on the terminal has its size from the start; before, a moment later.
+        ...(terminal === undefined ? {} : { ConsoleSize: [terminal.rows, terminal.columns] }),
         ...(abortSignal === undefined ? {} : { abortSignal }),
       });
     } catch (error) {
-      if (statusOf(error) === 409) throw notRunning(inside.name, error);
-      throw error;
+      if (statusOf(error) !== 409) throw error;
+      throw new CoppiceError('refused', 'container-not-running', `The container ${inside.name} does not run.`, {
+        hint: 'Start the environment first.',
+        cause: error,
+      });
     }
   });
 }
 
-function notRunning(name: string, cause: unknown): CoppiceError {
-  return new CoppiceError('refused', 'container-not-running', `The container ${name} does not run.`, {
-    hint: 'Start the environment first.',
-    cause,
-  });
-}
-
+/** The deadline is for the answer only: an abort signal of dockerode's would also cut the open connection later. */
 function open(engine: Engine, inside: Inside, exec: Docker.Exec, request: ExecRequest): Promise<Duplex> {
-  const doing = { failed: `The command ${request.command[0] ?? ''} could not be started`, ...inside.doing };
-  return engine.call(doing, undefined, async () => {
+  return engine.call(doingOf(inside, request), undefined, async () => {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), 30_000);
     try {
       const options = { hijack: true, stdin: request.stdin ?? false, Tty: request.terminal !== undefined };
       const connection = await exec.start({ ...options, abortSignal: abort.signal });
+      // A connection that breaks ends the outputs; what became of the command, the engine is asked.
       connection.on('error', () => undefined);
       return connection;
     } finally {
@@ -131,40 +178,52 @@ function open(engine: Engine, inside: Inside, exec: Docker.Exec, request: ExecRe
   });
 }
 
+function doingOf(inside: Inside, request: ExecRequest) {
+  return { failed: `The command ${request.command[0] ?? ''} could not be started`, ...inside.doing };
+}
+
 /** Only after the start: before it the engine refuses. Podman answers 201, which dockerode takes for an error. */
-async function resize(engine: Engine, exec: Docker.Exec, size: { rows: number; columns: number }): Promise<void> {
+async function resize({ engine, exec }: Running, size: { rows: number; columns: number }): Promise<void> {
   await engine.call({ failed: 'The terminal could not be resized' }, 10, async (_, abortSignal) => {
     try {
       await exec.resize({ h: size.rows, w: size.columns, ...(abortSignal === undefined ? {} : { abortSignal }) });
     } catch (error) {
       // A command that ended meanwhile has no terminal left to resize.
-      const status = statusOf(error);
-      if (status !== 201 && status !== 404 && status !== 409 && status !== 500) throw error;
+      if (![201, 404, 409, 500].includes(statusOf(error) ?? 0)) throw error;
     }
   });
 }
 
+/** Until its process is there or the engine has given up on it. */
+async function started(engine: Engine, exec: Docker.Exec): Promise<ExecState> {
+  for (let pause = 2; ; pause = Math.min(pause * 1.5, 200)) {
+    const state = await execState(engine, exec);
+    if (state.started || state.ended) return state;
+    await delay(pause);
+  }
+}
+
 /** The command's status. The end of its stream only says that now is a good time to ask. */
-async function ended(engine: Engine, exec: Docker.Exec, hint: Promise<void>): Promise<number> {
-  let hinted = false;
-  const noticed = hint.then(() => {
-    hinted = true;
+async function ended(engine: Engine, exec: Docker.Exec, streamEnd: Promise<void>): Promise<number> {
+  let streaming = true;
+  const noticed = streamEnd.then(() => {
+    streaming = false;
   });
   for (let pause = 50, soon = 5; ; ) {
     const state = await execState(engine, exec);
-    if (!state.running) return state.status;
-    if (hinted) {
-      await delay(soon);
-      soon = Math.min(soon * 1.5, 500);
-    } else {
+    if (state.ended) return state.status;
+    if (streaming) {
       await Promise.race([noticed, delay(pause)]);
       pause = Math.min(pause * 1.5, 1_000);
+    } else {
+      await delay(soon);
+      soon = Math.min(soon * 1.5, 500);
     }
   }
 }
 
 /** Lets what is under way arrive. A background child may hold the stream open for ever, or write to it for ever. */
-async function settled(streams: ReturnType<typeof demux>, connection: Readable): Promise<void> {
+async function settled(streams: Demuxed, connection: Duplex): Promise<void> {
   let done = false;
   const finished = streams.done.then(() => {
     done = true;
@@ -178,47 +237,6 @@ async function settled(streams: ReturnType<typeof demux>, connection: Readable):
   }
   connection.destroy();
   await finished;
-}
-
-/** The command's end if it never ran, with the words about it taken off the outputs. */
-async function failedStart(
-  engine: Engine,
-  inside: Inside,
-  request: ExecRequest,
-  status: number,
-  unframed: Buffer,
-  held: string | undefined,
-): Promise<ExecEnd | undefined> {
-  if (status !== 126 && status !== 127) return undefined;
-  const engineSays =
-    unframed.length > 0 ? unframed.toString('utf8').trim() : held?.startsWith('OCI') ? held : undefined;
-  if (engineSays !== undefined) {
-    if (request.workdir !== undefined && !(await isDirectory(engine, inside, request.workdir))) {
-      return { status: 126, timedOut: false, failedToStart: 'bad-workdir' };
-    }
-    if (inside.guard.length === 0) return failedCommand(status);
-    throw new CoppiceError('unavailable', 'engine-error', `The command could not be started: ${engineSays}`, {
-      hint: 'The environment may be at its limit of processes or memory; stop and start it.',
-    });
-  }
-  return held === undefined ? undefined : failedCommand(status);
-}
-
-function failedCommand(status: number): ExecEnd {
-  return { status, timedOut: false, failedToStart: status === 127 ? 'not-found' : 'not-executable' };
-}
-
-async function isDirectory(engine: Engine, inside: Inside, path: string): Promise<boolean> {
-  return engine.call({ failed: `${path} could not be looked at` }, 20, async (docker, abortSignal) => {
-    try {
-      // The trailing slash makes anything but a directory an error.
-      await docker.getContainer(inside.id).infoArchive({ path: `${path}/`, abortSignal });
-      return true;
-    } catch (error) {
-      if (statusOf(error) !== undefined) return false;
-      throw error;
-    }
-  });
 }
 
 /** Writing after the command's end is no error: its status says what happened. */

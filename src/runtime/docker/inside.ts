@@ -53,20 +53,28 @@ export function whoIs(inside: Inside, root: boolean): { user: string; home: stri
   });
 }
 
-const execSchema = z.object({ Running: z.boolean(), ExitCode: z.nullable(z.number()) });
+const execSchema = z.object({
+  Running: z.boolean(),
+  ExitCode: z.nullable(z.number()),
+  Pid: z.optional(z.number()),
+});
 
-/** Whether the command runs, and its status. With its container it is gone as if killed. */
-export function execState(
-  engine: Engine,
-  exec: Docker.Exec,
-): Promise<{ readonly running: boolean; readonly status: number }> {
+export interface ExecState {
+  readonly ended: boolean;
+  /** Its process was there: otherwise an end is the engine's, and so is what it wrote. */
+  readonly started: boolean;
+  readonly status: number;
+}
+
+/** With its container an exec is gone as if killed. */
+export function execState(engine: Engine, exec: Docker.Exec): Promise<ExecState> {
   return engine.call({ failed: 'The command could not be watched' }, 30, async (_, abortSignal) => {
     try {
       const said: unknown = await exec.inspect(abortSignal === undefined ? {} : { abortSignal });
-      const { Running, ExitCode } = execSchema.parse(said);
-      return { running: Running || ExitCode === null, status: ExitCode ?? 0 };
+      const { Running, ExitCode, Pid } = execSchema.parse(said);
+      return { ended: !Running && ExitCode !== null, started: Boolean(Pid), status: ExitCode ?? 0 };
     } catch (error) {
-      if (statusOf(error) === 404) return { running: false, status: 137 };
+      if (statusOf(error) === 404) return { ended: true, started: true, status: 137 };
       throw error;
     }
   });

@@ -1,17 +1,15 @@
-/** Tells a failed start from a command's output where both come on the same stream. */
+/** Tells the guard's message about a command it could not start from what the command itself wrote. */
 import { Transform, type TransformCallback } from 'node:stream';
 
-/** How tini, which guards each exec, and the engine begin their message about a command they could not start. */
-const openings = ['[FATAL tini (', 'OCI runtime exec failed: '].map((text) => Buffer.from(text));
+/** How tini begins that message, on stderr or on the one stream of a terminal (tini 0.19, `PRINT_FATAL`). */
+const opening = Buffer.from('[FATAL tini (');
 const longestMessage = 8_192;
 
 export interface StartGate {
-  /** Passes everything on, except that a beginning which may be such a message waits for the verdict. */
+  /** Passes everything on, except that a beginning which may be the message waits for the stream's end. */
   readonly stream: Transform;
-  /** The message that waits, if any. */
-  held(): string | undefined;
-  /** The message was none after all, or was one and is dropped. Then the stream can be ended. */
-  decide(verdict: 'pass' | 'drop'): void;
+  /** Whether the message, and nothing else, waits. Then it is dropped. */
+  drop(): boolean;
 }
 
 export function startGate(highWaterMark: number): StartGate {
@@ -25,34 +23,31 @@ export function startGate(highWaterMark: number): StartGate {
         return;
       }
       waiting = Buffer.concat([waiting, chunk]);
-      if (isOpening(waiting) && waiting.length < longestMessage) {
+      if (mayBeMessage(waiting)) {
         done();
         return;
       }
       open = true;
       done(null, waiting);
-      waiting = Buffer.alloc(0);
     },
     flush(done: TransformCallback) {
-      done(null, waiting.length === 0 ? undefined : waiting);
+      done(null, open || waiting.length === 0 ? undefined : waiting);
     },
   });
   return {
     stream,
-    held: () => (isWhole(waiting) ? waiting.toString('utf8') : undefined),
-    decide: (verdict) => {
-      if (verdict === 'drop') waiting = Buffer.alloc(0);
+    drop: () => {
+      if (open || waiting.length < opening.length) return false;
+      waiting = Buffer.alloc(0);
+      return true;
     },
   };
 }
 
-function isOpening(bytes: Buffer): boolean {
-  return openings.some((opening) => {
-    const length = Math.min(opening.length, bytes.length);
-    return bytes.subarray(0, length).equals(opening.subarray(0, length));
-  });
-}
-
-function isWhole(bytes: Buffer): boolean {
-  return openings.some((opening) => bytes.subarray(0, opening.length).equals(opening));
+/** One line, perhaps not yet complete. */
+function mayBeMessage(bytes: Buffer): boolean {
+  const length = Math.min(opening.length, bytes.length);
+  if (!bytes.subarray(0, length).equals(opening.subarray(0, length))) return false;
+  const lineEnd = bytes.indexOf(10);
+  return bytes.length < longestMessage && (lineEnd === -1 || lineEnd === bytes.length - 1);
 }

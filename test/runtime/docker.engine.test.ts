@@ -3,6 +3,7 @@ import { engineSurroundings, testEngine } from '../support/engine.ts';
 import { runtimeContract } from './contract.ts';
 
 const claims = {
+  isolated: true,
   images: true,
   memoryLimit: true,
   pidsLimit: true,

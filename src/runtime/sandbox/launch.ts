@@ -1,0 +1,167 @@
+/** Sets one exec going: its pipes, its script, and somebody to run it. */
+import { randomUUID } from 'node:crypto';
+import { open, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CoppiceError } from '../../domain/error.ts';
+import { withLock } from '../../platform/lock.ts';
+import { startDetached } from '../../platform/process.ts';
+import type { Surroundings } from '../../platform/surroundings.ts';
+import type { ExecRequest, Execution } from '../runtime.ts';
+import { insidePath, runInside } from './bubblewrap.ts';
+import { openChannel } from './channel.ts';
+import { followExec } from './execution.ts';
+import { askHolder, holderStands, markerName, markerOf, putUp, runDirectory } from './holder.ts';
+import { joinGroups, type Limiter } from './limits.ts';
+import { endPack, identify, isRunning } from './processes.ts';
+import { execScript } from './script.ts';
+import type { Sandbox, SandboxStore } from './store.ts';
+import { pathOf, type Variant } from './variant.ts';
+
+export interface Launcher {
+  readonly store: SandboxStore;
+  readonly variant: Variant;
+  readonly limits: () => Promise<Limiter | undefined>;
+  readonly surroundings: Surroundings;
+}
+
+/** Held while the sandbox is put up or taken down, by whatever process. */
+export function withSandbox<Result>(sandbox: Sandbox, body: () => Promise<Result>): Promise<Result> {
+  return withLock(`sandbox:${sandbox.token}`, body);
+}
+
+/** Makes sure the sandbox stands; nothing to do for plain processes. Call it within `withSandbox`. */
+export async function ensureStanding(sandbox: Sandbox, launcher: Launcher): Promise<void> {
+  const { variant, surroundings } = launcher;
+  if (sandbox.variant === 'plain') return;
+  if (variant.kind === 'plain') {
+    throw new CoppiceError(
+      'unavailable',
+      'engine-unreachable',
+      `${sandbox.id} needs bubblewrap. ${variant.description}.`,
+      {
+        hint: 'Install bubblewrap again: the environment was made with it.',
+      },
+    );
+  }
+  const directory = launcher.store.directoryOf(sandbox.id);
+  if (await holderStands(directory)) return;
+  // Whatever is left of the last one, such as processes of an exec that killed the shell.
+  await endPack({ leaders: [], marker: markerOf(sandbox) });
+  await putUp(sandbox, {
+    directory,
+    path: pathOf(surroundings),
+    view: variant.view,
+    host: surroundings,
+    groups: await groupsOf(sandbox, launcher),
+  });
+}
+
+export async function launchExec(id: string, request: ExecRequest, launcher: Launcher): Promise<Execution> {
+  if (request.signal?.aborted) throw new CoppiceError('interrupted', 'interrupted', 'The command was interrupted.');
+  const sandbox = await launcher.store.read(id);
+  refuseRoot(sandbox, request, launcher);
+  const isPlain = sandbox.variant === 'plain';
+  await withSandbox(sandbox, async () => {
+    await requireRunning(sandbox, launcher);
+    await ensureStanding(sandbox, launcher);
+  });
+  const directory = launcher.store.directoryOf(id);
+  const exec = randomUUID();
+  const path = pathOf(launcher.surroundings);
+  const execDirectory = join(runDirectory(directory), exec);
+  const channel = await openChannel(execDirectory, request.stdin ?? false, path);
+  await writeFile(
+    join(execDirectory, 'script'),
+    execScript({
+      directory: isPlain ? execDirectory : join(runInside, exec),
+      command: request.command,
+      workdir: request.workdir ?? sandbox.request.workdir,
+      environment: environmentOf(sandbox, exec, request, launcher),
+      stdin: request.stdin ?? false,
+      terminal: request.terminal,
+    }),
+    { mode: 0o600 },
+  );
+  const pack = { leaders: [], marker: markerOf(sandbox, exec) };
+  const alive = isPlain
+    ? await startPlain(sandbox, exec, join(execDirectory, 'script'), launcher)
+    : await askSandbox(directory, exec);
+  const execution = await followExec(request, {
+    channel,
+    pack,
+    alive,
+    path,
+    cleanUp: () => rm(execDirectory, { recursive: true, force: true }),
+  });
+  try {
+    await requireRunning(sandbox, launcher);
+  } catch (error) {
+    await endPack(pack);
+    throw error;
+  }
+  return execution;
+}
+
+async function askSandbox(directory: string, exec: string): Promise<() => Promise<boolean>> {
+  await askHolder(directory, exec);
+  return () => holderStands(directory);
+}
+
+async function startPlain(sandbox: Sandbox, exec: string, script: string, launcher: Launcher) {
+  const nowhere = await open('/dev/null', 'r+');
+  try {
+    const [command, ...args] = joinGroups(await groupsOf(sandbox, launcher), ['sh', script]);
+    const env = { PATH: pathOf(launcher.surroundings), [markerName]: `${sandbox.token}/${exec}` };
+    const leader = await identify(await startDetached(command, args, { env, cwd: '/', log: nowhere.fd }));
+    return async () => leader !== undefined && (await isRunning(leader));
+  } finally {
+    await nowhere.close();
+  }
+}
+
+async function groupsOf(sandbox: Sandbox, launcher: Launcher): Promise<readonly string[]> {
+  return (await (await launcher.limits())?.prepare(sandbox.token, sandbox.request.limits)) ?? [];
+}
+
+function environmentOf(sandbox: Sandbox, exec: string, request: ExecRequest, launcher: Launcher) {
+  const { variant, surroundings } = launcher;
+  const { user, environment } = sandbox.request;
+  return {
+    PATH:
+      variant.kind === 'bubblewrap' && sandbox.variant === 'bubblewrap'
+        ? insidePath(variant.view)
+        : pathOf(surroundings),
+    HOME: user.home,
+    USER: user.name,
+    LOGNAME: user.name,
+    SHELL: '/bin/sh',
+    LANG: 'C.UTF-8',
+    ...(request.terminal === undefined ? {} : { TERM: surroundings.env.TERM ?? 'xterm-256color' }),
+    ...environment,
+    ...request.environment,
+    [markerName]: `${sandbox.token}/${exec}`,
+  };
+}
+
+async function requireRunning(sandbox: Sandbox, launcher: Launcher): Promise<void> {
+  const now = await launcher.store.read(sandbox.id);
+  if (now.state === 'running' && now.token === sandbox.token) return;
+  throw new CoppiceError('refused', 'container-not-running', `The sandbox ${sandbox.id} does not run.`, {
+    hint: 'Start the environment first.',
+    data: { state: now.state },
+  });
+}
+
+function refuseRoot(sandbox: Sandbox, request: ExecRequest, launcher: Launcher): void {
+  if (!request.root) return;
+  if (!sandbox.request.root) {
+    throw new CoppiceError('refused', 'root-not-allowed', `${sandbox.id} does not allow commands as root.`, {
+      hint: 'Set "root": true in the environment’s spec when it is created.',
+    });
+  }
+  if (launcher.surroundings.uid !== 0) {
+    throw new CoppiceError('unavailable', 'no-root', 'The sandbox runtime cannot run commands as root.', {
+      hint: 'Use --runtime docker.',
+    });
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * The embedded runtime: no daemon, no images. With bubblewrap each container is a sandbox of namespaces on this
+ * machine; without it, commands are plain processes of the user, which is no isolation at all and is said so.
+ */
+import { stat } from 'node:fs/promises';
+import { CoppiceError } from '../../domain/error.ts';
+import type { Container, ContainerRequest, Runtime } from '../runtime.ts';
+import { bubblewrapLayout } from './bubblewrap.ts';
+import { holderOf, markerOf } from './holder.ts';
+import { ensureStanding, type Launcher, launchExec, withSandbox } from './launch.ts';
+import { openLimiter } from './limits.ts';
+import { endPack } from './processes.ts';
+import { ifThere, type Sandbox, sandboxStore } from './store.ts';
+import { findVariant, type SandboxOptions } from './variant.ts';
+
+/** Finds out at once whether bubblewrap works here: the paths inside depend on it. */
+export async function openSandboxRuntime(options: SandboxOptions): Promise<Runtime> {
+  const variant = await findVariant(options);
+  const store = sandboxStore(options.stateDirectory);
+  let limiter: ReturnType<typeof openLimiter> | undefined;
+  const limits = () => {
+    limiter ??= openLimiter();
+    return limiter;
+  };
+  const launcher: Launcher = { store, variant, limits, surroundings: options.surroundings };
+
+  const describe = async (sandbox: Sandbox): Promise<Container> => {
+    const { id, state, request } = sandbox;
+    const mayHaveDied = state === 'running' && request.limits.memory !== undefined;
+    const oomKilled = mayHaveDied && ((await (await limits())?.oomKilled(sandbox.token)) ?? false);
+    return { id, name: request.name, labels: request.labels, state, image: null, oomKilled };
+  };
+  const endAll = async (sandbox: Sandbox) => {
+    const holder = await holderOf(store.directoryOf(sandbox.id));
+    await endPack({ leaders: holder === undefined ? [] : [holder], marker: markerOf(sandbox) });
+  };
+
+  return {
+    kind: 'sandbox',
+    probe: async () => {
+      const enforced = (await limits()) !== undefined;
+      return {
+        kind: 'sandbox',
+        description: `${variant.description}; limits of memory, processors and processes are ${enforced ? '' : 'not '}enforced`,
+        isolated: variant.kind === 'bubblewrap',
+        images: false,
+      };
+    },
+    layout: (host) =>
+      variant.kind === 'bubblewrap'
+        ? bubblewrapLayout(options.surroundings.userName)
+        : { ...host, mountsGitFile: false },
+    prepareImage: async (reference) => {
+      throw noImages(reference);
+    },
+    create: async (request) => {
+      await check(request, variant.kind);
+      return describe(await store.add(request, variant.kind));
+    },
+    start: async (id) => {
+      const sandbox = await store.read(id);
+      await withSandbox(sandbox, async () => {
+        await store.setState(id, 'running');
+        try {
+          await ensureStanding(sandbox, launcher);
+        } catch (error) {
+          await store.setState(id, sandbox.state);
+          throw error;
+        }
+      });
+    },
+    stop: async (id) => {
+      const sandbox = await store.read(id);
+      await withSandbox(sandbox, async () => {
+        if (sandbox.state === 'running') await store.setState(id, 'stopped');
+        await endAll(sandbox);
+      });
+    },
+    remove: async (id) => {
+      const sandbox = await store.find(id);
+      if (sandbox === undefined) return;
+      await withSandbox(sandbox, async () => {
+        if ((await store.find(id))?.token !== sandbox.token) return;
+        await store.setState(id, 'stopped');
+        await endAll(sandbox);
+        await (await limits())?.remove(sandbox.token);
+        await store.delete(id);
+      });
+    },
+    list: async (wanted) => {
+      const matching = (await store.all()).filter(({ request }) =>
+        Object.entries(wanted).every(([key, value]) => request.labels[key] === value),
+      );
+      return Promise.all(matching.map(describe));
+    },
+    exec: (id, request) => launchExec(id, request, launcher),
+    close: async () => undefined,
+  };
+}
+
+async function check(request: ContainerRequest, kind: Sandbox['variant']): Promise<void> {
+  if (request.image !== null) throw noImages(request.image);
+  for (const { source, target } of request.mounts) {
+    if ((await ifThere(stat(source))) === undefined) {
+      throw new CoppiceError('unavailable', 'engine-error', `${source} is to be mounted, but it is not there.`, {
+        data: { source, target },
+      });
+    }
+  }
+  if (kind === 'bubblewrap') return;
+  const moved = request.mounts.find(({ source, target }) => source !== target);
+  if (moved !== undefined) {
+    throw new CoppiceError(
+      'bug',
+      'cannot-mount',
+      `Without isolation ${moved.source} cannot appear at ${moved.target}.`,
+    );
+  }
+  if (request.network === 'none') {
+    throw new CoppiceError('unavailable', 'not-isolated', 'Without bubblewrap the network cannot be cut off.', {
+      hint: 'Install bubblewrap (on Debian: apt-get install bubblewrap), use --runtime docker, or open the network.',
+    });
+  }
+}
+
+function noImages(reference: string): CoppiceError {
+  return new CoppiceError('usage', 'no-images', `The sandbox runtime has no images, so it cannot use ${reference}.`, {
+    hint: 'Use --runtime docker, or leave the image out.',
+    data: { image: reference },
+  });
+}

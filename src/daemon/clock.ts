@@ -1,0 +1,17 @@
+/** Time as the daemon sees it; tests put their own in its place. */
+export interface Clock {
+  /** Monotonic milliseconds. */
+  now(): number;
+  date(): Date;
+  /** Calls back once after `milliseconds`; what it returns cancels that. */
+  after(milliseconds: number, callback: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  date: () => new Date(),
+  after: (milliseconds, callback) => {
+    const timer = setTimeout(callback, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,197 @@
+/** The daemon process: exactly one for each user's runtime directory. It makes things sooner, never different. */
+import { repositoryIdOf } from '../domain/directories.ts';
+import { CoppiceError } from '../domain/error.ts';
+import { type Lock, tryLock } from '../platform/lock.ts';
+import type { Surroundings } from '../platform/surroundings.ts';
+import { chooseWatchers, type Watchers } from '../watch/choose.ts';
+import { connect } from './client.ts';
+import { systemClock } from './clock.ts';
+import type { DaemonEvent } from './events.ts';
+import { describeError } from './failures.ts';
+import { type Log, logPathOf, makeLog } from './log.ts';
+import type { Target } from './protocol.ts';
+import { type DaemonServer, serve } from './server.ts';
+import { daemonLockOf, makeSocketDirectory, socketPathOf } from './socket.ts';
+import type { Build } from './status.ts';
+import { supervise } from './supervisor.ts';
+import type { Listed } from './watched.ts';
+
+/** Where environments may be. Grows with each `watch` request; begins with the daemon's own data directory. */
+export interface Places {
+  readonly dataDirectories: readonly string[];
+  /** Common git directories that were named in requests since the daemon started. */
+  readonly commonDirectories: readonly string[];
+}
+
+/** Lists what is to be watched; asked at start, every 10 s and upon `watch`. */
+export type LoadWatched = (places: Places) => Promise<readonly Listed[]>;
+
+export interface DaemonOptions {
+  readonly build: Build;
+  /** Default: what suits the system. */
+  readonly watchers?: Watchers;
+  /** Milliseconds without any environment or subscriber after which it ends. Default: 10 minutes. */
+  readonly idleExit?: number;
+  /** Milliseconds between two looks at the list. Default: 10 s. */
+  readonly reload?: number;
+  /** Ends it, as SIGTERM and SIGINT do. */
+  readonly signal?: AbortSignal;
+}
+
+/** Milliseconds that saving what has been hinted may hold up the end. */
+const lastWords = 5_000;
+/** Milliseconds in which a daemon that is ending is waited for. */
+const takeOver = 5_000;
+
+/** Resolves when the daemon has ended; at once, to `already-running`, when another answers. */
+export async function runDaemon(
+  surroundings: Surroundings,
+  load: LoadWatched,
+  options: DaemonOptions,
+): Promise<'ended' | 'already-running'> {
+  makeSocketDirectory(surroundings);
+  const path = socketPathOf(surroundings);
+  const lock = await becomeTheOne(surroundings, path);
+  if (lock === undefined) return 'already-running';
+  const log = makeLog(logPathOf(surroundings));
+  const ending = whenToEnd(options.signal);
+  try {
+    log.write(`started, pid ${process.pid}, version ${options.build.version}`);
+    await live({ surroundings, load, options, path, log, ending });
+    log.write('ended');
+  } finally {
+    ending.dispose();
+    log.close();
+    await lock.release();
+  }
+  return 'ended';
+}
+
+/** The lock, or undefined when another daemon holds it and answers. */
+async function becomeTheOne(surroundings: Surroundings, path: string): Promise<Lock | undefined> {
+  const until = performance.now() + takeOver;
+  for (;;) {
+    const lock = await tryLock(daemonLockOf(surroundings));
+    if (lock !== undefined) return lock;
+    const other = await connect(path);
+    other?.close();
+    if (other !== undefined) return undefined;
+    if (performance.now() > until) {
+      throw new CoppiceError('unavailable', 'daemon-stuck', 'Another daemon holds the lock but does not answer.', {
+        hint: 'Look for a hung `coppice daemon` process and end it.',
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+interface Ending {
+  readonly promise: Promise<string>;
+  end(reason: string): void;
+  dispose(): void;
+}
+
+function whenToEnd(signal: AbortSignal | undefined): Ending {
+  let end: (reason: string) => void = () => undefined;
+  const promise = new Promise<string>((resolve) => {
+    end = resolve;
+  });
+  const onSignal = (name: NodeJS.Signals) => end(name);
+  const onAbort = () => end('aborted');
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  signal?.addEventListener('abort', onAbort);
+  if (signal?.aborted) onAbort();
+  return {
+    promise,
+    end,
+    dispose: () => {
+      process.off('SIGTERM', onSignal);
+      process.off('SIGINT', onSignal);
+      signal?.removeEventListener('abort', onAbort);
+    },
+  };
+}
+
+interface Life {
+  readonly surroundings: Surroundings;
+  readonly load: LoadWatched;
+  readonly options: DaemonOptions;
+  readonly path: string;
+  readonly log: Log;
+  readonly ending: Ending;
+}
+
+async function live({ surroundings, load, options, path, log, ending }: Life): Promise<void> {
+  const { build, idleExit = 600_000, reload = 10_000 } = options;
+  const clock = systemClock;
+  const startedAt = clock.date().toISOString();
+  const dataDirectories = new Set([surroundings.dataDirectory]);
+  const commonDirectories = new Set<string>();
+  let server: DaemonServer | undefined;
+  let lastError: string | null = null;
+  let busyAt = clock.now();
+  let loading: Promise<void> = Promise.resolve();
+
+  const emit = (event: DaemonEvent) => {
+    server?.broadcast(event);
+    if (event.type === 'error') log.write(`${event.repository}/${event.name}: ${event.code}: ${event.message}`);
+  };
+  const watchers = options.watchers ?? chooseWatchers(process.platform);
+  const supervisor = supervise({ clock, watchers, emit });
+
+  async function loadNow(): Promise<void> {
+    try {
+      const places = { dataDirectories: [...dataDirectories], commonDirectories: [...commonDirectories] };
+      await supervisor.update(await load(places));
+      lastError = null;
+    } catch (error) {
+      const { code, message } = describeError(error);
+      if (lastError !== message) log.write(`the list of environments: ${code}: ${message}`);
+      lastError = message;
+    }
+    if (supervisor.size > 0 || (server?.subscribers ?? 0) > 0) busyAt = clock.now();
+    if (clock.now() - busyAt >= idleExit) ending.end('nothing to watch');
+  }
+  const reloadList = () => {
+    loading = loading.then(loadNow);
+    return loading;
+  };
+  const isWatched = (id: string, name: string) =>
+    supervisor.status().some((status) => status.repository === id && status.name === name);
+  const learn = ({ dataDirectory, commonDirectory }: Target) => {
+    dataDirectories.add(dataDirectory);
+    commonDirectories.add(commonDirectory);
+    return repositoryIdOf(commonDirectory);
+  };
+
+  server = await serve(path, {
+    ping: () => ({ pid: process.pid, build }),
+    status: () => ({ pid: process.pid, build, startedAt, environments: [...supervisor.status()], lastError }),
+    watch: async ({ params }) => {
+      const id = learn(params);
+      supervisor.resume(id, params.name);
+      await reloadList();
+      return { watching: isWatched(id, params.name) };
+    },
+    unwatch: async ({ params }) => {
+      await supervisor.suspend(learn(params), params.name);
+      return {};
+    },
+    stop: () => {
+      ending.end('asked to');
+      return {};
+    },
+    subscribe: () => ({}),
+  });
+  void reloadList();
+  let cancel: () => void = () => undefined;
+  const again = () => {
+    cancel = clock.after(reload, () => void reloadList().then(again));
+  };
+  again();
+  log.write(`ending: ${await ending.promise}`);
+  cancel();
+  await supervisor.close(lastWords);
+  await server.close();
+}

@@ -1,0 +1,145 @@
+/** Watches many environments of many repositories. What one of them throws never reaches another. */
+import type { Watchers } from '../watch/choose.ts';
+import type { Clock } from './clock.ts';
+import { type EnvironmentWatch, watchEnvironment } from './environment-watch.ts';
+import type { DaemonEvent, Happening } from './events.ts';
+import { countFailures, describeError, type Failures } from './failures.ts';
+import { makeSlots } from './slots.ts';
+import type { EnvironmentStatus } from './status.ts';
+import type { Listed, WatchedName } from './watched.ts';
+
+export interface SupervisorTools {
+  readonly clock: Clock;
+  readonly watchers: Watchers;
+  readonly emit: (event: DaemonEvent) => void;
+}
+
+export interface Supervisor {
+  /** Environments watched, or to be watched as soon as they can be opened. */
+  readonly size: number;
+  /** Begins to watch what is new in the list and lets go of what is no longer in it. */
+  update(listed: readonly Listed[]): Promise<void>;
+  /** Lets go of an environment and leaves it alone until `resume`, at most five minutes. */
+  suspend(repositoryId: string, name: string): Promise<void>;
+  resume(repositoryId: string, name: string): void;
+  status(): readonly EnvironmentStatus[];
+  /** Saves what has been hinted and lets go of everything, waiting no longer than that many milliseconds. */
+  close(milliseconds: number): Promise<void>;
+}
+
+/** An environment is either watched, or could not be opened and is tried again. */
+interface Entry {
+  readonly listed: Listed;
+  readonly failures: Failures;
+  watch: EnvironmentWatch | undefined;
+}
+
+/** Whoever suspended an environment may have died. */
+const longestSuspension = 300_000;
+/** Opening and scanning at once: more gains nothing on few cores. */
+const atOnce = 3;
+
+export function supervise(tools: SupervisorTools): Supervisor {
+  const { clock } = tools;
+  const entries = new Map<string, Entry>();
+  const suspended = new Map<string, number>();
+  const scanning = makeSlots(atOnce, clock);
+  const opening = makeSlots(atOnce, clock);
+  let turn: Promise<void> = Promise.resolve();
+
+  const next = (work: () => Promise<void>) => {
+    turn = turn.then(work);
+    return turn;
+  };
+  const emitter = (about: WatchedName) => (happening: Happening) => {
+    const { repositoryId: repository, name } = about;
+    tools.emit({ ...happening, repository, name, at: clock.date().toISOString() });
+  };
+
+  async function update(listed: readonly Listed[]): Promise<void> {
+    for (const [id, until] of suspended) if (until <= clock.now()) suspended.delete(id);
+    const wanted = new Map(listed.filter((each) => !suspended.has(idOf(each))).map((each) => [each.key, each]));
+    const gone = [...entries.values()].filter((entry) => !wanted.has(entry.listed.key));
+    await Promise.all(gone.map(letGo));
+    for (const each of wanted.values()) {
+      if (!entries.has(each.key)) {
+        entries.set(each.key, { listed: each, failures: countFailures(clock), watch: undefined });
+      }
+    }
+    await Promise.all([...entries.values()].map((entry) => opening.use(() => open(entry))));
+  }
+
+  async function open(entry: Entry): Promise<void> {
+    if (entry.watch !== undefined || entry.failures.notBefore > clock.now()) return;
+    const emit = emitter(entry.listed);
+    try {
+      const watched = await entry.listed.open();
+      entry.watch = watchEnvironment(watched, { clock, watchers: tools.watchers, slots: scanning, emit });
+      entry.failures.succeeded();
+    } catch (error) {
+      const { code, message } = entry.failures.failed(error);
+      emit({ type: 'error', code, message });
+    }
+  }
+
+  async function letGo(entry: Entry): Promise<void> {
+    entries.delete(entry.listed.key);
+    const emit = emitter(entry.listed);
+    try {
+      await entry.watch?.close();
+    } catch (error) {
+      emit({ type: 'error', ...describeError(error) });
+    }
+    emit({ type: 'state', state: 'unwatched', watch: 'events', reason: null });
+  }
+
+  async function closeAll(): Promise<void> {
+    const all = [...entries.values()];
+    await Promise.all(all.map((entry) => entry.watch?.flush()));
+    await Promise.all(all.map(letGo));
+  }
+
+  return {
+    get size() {
+      return entries.size;
+    },
+    update: (listed) => next(() => update(listed)),
+    suspend: (repositoryId, name) => {
+      const id = idOf({ repositoryId, name });
+      suspended.set(id, clock.now() + longestSuspension);
+      const those = () => [...entries.values()].filter((entry) => idOf(entry.listed) === id);
+      return next(async () => void (await Promise.all(those().map(letGo))));
+    },
+    resume: (repositoryId, name) => void suspended.delete(idOf({ repositoryId, name })),
+    status: () => [...entries.values()].map((entry) => entry.watch?.status() ?? unopened(entry)),
+    close: (milliseconds) =>
+      new Promise((resolve) => {
+        const cancel = clock.after(milliseconds, resolve);
+        void next(closeAll).finally(() => {
+          cancel();
+          resolve();
+        });
+      }),
+  };
+}
+
+function idOf({ repositoryId, name }: Pick<WatchedName, 'repositoryId' | 'name'>): string {
+  return `${repositoryId}/${name}`;
+}
+
+function unopened({ listed, failures }: Entry): EnvironmentStatus {
+  return {
+    repository: listed.repositoryId,
+    name: listed.name,
+    state: failures.last === null ? 'starting' : 'failing',
+    watch: 'polling',
+    reason: 'it could not be opened yet',
+    directories: 0,
+    lastCheckpoint: null,
+    scanMilliseconds: null,
+    held: 0,
+    missed: 0,
+    rebuilds: 0,
+    lastError: failures.last,
+  };
+}

@@ -41,8 +41,8 @@ async function readDrivers(commonDirectory: string, env: Variables): Promise<Var
   return variables;
 }
 
-/** git's own text merge, for drivers: an empty command would fail the merge. */
-const plainMerge = 'git merge-file -L ours -L base -L theirs --marker-size=%L %A %O %B';
+/** git's own text merge, for drivers: an empty command would fail the merge, and so would a status over 128 (binary files). */
+const plainMerge = 'git merge-file -L ours -L base -L theirs --marker-size=%L %A %O %B || exit 1';
 
 function harmless(key: string): string {
   if (key.endsWith('.required')) return 'false';

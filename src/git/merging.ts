@@ -34,11 +34,19 @@ export type MergeOutcome =
       readonly messages: readonly string[];
     };
 
+export interface MergeOptions {
+  /** Whether the objects of the resulting tree stay, clean or not. Default true; false is for asking whether it would conflict. */
+  readonly keep?: boolean;
+}
+
 export interface Merging {
-  /** `git merge-tree --write-tree` of two commits over their merge base. Objects are kept only for a clean result. */
-  merge(ours: Oid, theirs: Oid): Promise<MergeOutcome>;
-  /** The same with trees and a base tree of the caller's choice. */
-  mergeTrees(base: Oid, ours: Oid, theirs: Oid): Promise<MergeOutcome>;
+  /**
+   * `git merge-tree --write-tree` of two commits over their merge base, with the attributes of `ours` (`merge=union`,
+   * `binary`, …) but no merge driver of anybody's. Throws `unrelated-histories` (kind `refused`).
+   */
+  merge(ours: Oid, theirs: Oid, options?: MergeOptions): Promise<MergeOutcome>;
+  /** The same with trees (or commits, for their trees) and a base tree of the caller's choice. */
+  mergeTrees(base: Oid, ours: Oid, theirs: Oid, options?: MergeOptions): Promise<MergeOutcome>;
   /**
    * Moves `branch` from `before` (null: unborn) to `after`, which must descend from it. Where a worktree of the user
    * has it checked out, its files and index move along, and only if no path that changes is dirty there: else throws

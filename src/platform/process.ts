@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Bytes of stdout kept before the child is killed. Default 1 GiB. */
   readonly maxOutput?: number;
+  /** In a process group of its own, so that a Ctrl-C typed at us does not end it half-way. Default false. */
+  readonly detached?: boolean;
 }
 
 export interface Finished {
@@ -32,6 +34,7 @@ export function run(command: string, args: readonly string[], options: RunOption
     const child = spawn(command, args, {
       env: options.env,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      detached: options.detached ?? false,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const stdout: Buffer[] = [];

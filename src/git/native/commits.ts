@@ -49,8 +49,13 @@ export async function isAncestor(git: HostGit, ancestor: Oid, descendant: Oid): 
 }
 
 /** The first one where there are several; undefined for histories that share nothing. */
-export async function mergeBase(git: HostGit, left: Oid, right: Oid): Promise<Oid | undefined> {
-  const { stdout } = await git.run(['merge-base', left, right], { allow: [0, 1] });
+export async function mergeBase(
+  git: HostGit,
+  left: Oid,
+  right: Oid,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Oid | undefined> {
+  const { stdout } = await git.run(['merge-base', left, right], { allow: [0, 1], env });
   const oid = stdout.toString('latin1').trim();
   return isOid(oid) ? oid : undefined;
 }

@@ -1,0 +1,31 @@
+/** Merging with the native git of the host. */
+import type { Surroundings } from '../../platform/surroundings.ts';
+import { hostGit } from '../host-git.ts';
+import type { Merging } from '../merging.ts';
+import type { Repository } from '../repository.ts';
+import { advance } from './advance.ts';
+import { applyToCheckout } from './apply.ts';
+import { withQuarantine } from './quarantine.ts';
+import { mergeCommits, mergeTrees } from './three-way.ts';
+
+export function createMerging(surroundings: Surroundings, repository: Repository): Merging {
+  const git = hostGit(repository.commonDirectory, surroundings);
+  const scratch = surroundings.runtimeDirectory;
+  return {
+    merge: (ours, theirs, { keep = true } = {}) =>
+      withQuarantine(git, scratch, async (quarantine) => {
+        const outcome = await mergeCommits(git, quarantine, ours, theirs);
+        if (keep) await quarantine.promote();
+        return outcome;
+      }),
+    mergeTrees: (base, ours, theirs, { keep = true } = {}) =>
+      withQuarantine(git, scratch, async (quarantine) => {
+        const { outcome, dressed } = await mergeTrees(git, quarantine, base, ours, theirs);
+        if (keep) await quarantine.promote(dressed);
+        return outcome;
+      }),
+    advance: (branch, before, after, reason) =>
+      advance({ surroundings, repository, git }, { branch, before, after, reason }),
+    applyToCheckout: (base, theirs) => applyToCheckout({ surroundings, repository, git }, base, theirs),
+  };
+}

@@ -1,0 +1,66 @@
+/** The user's own settings: `$XDG_CONFIG_HOME/coppice/config.json`. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod/mini';
+import { CoppiceError } from '../domain/error.ts';
+import { isRefName } from '../domain/ref-name.ts';
+import { limitsSchema, specSchema } from '../domain/spec.ts';
+import { parseSettings } from './explain.ts';
+
+const count = z.int().check(z.positive());
+
+export const settingsSchema = z.strictObject({
+  /** OCI image of environments whose repository names none. */
+  image: specSchema.shape.image,
+  runtime: specSchema.shape.runtime,
+  limits: z.optional(limitsSchema),
+  network: specSchema.shape.network,
+  /** `off`: nothing is watched in the background, checkpoints are made when a command is run. */
+  daemon: z.optional(z.enum(['auto', 'off'])),
+  /** What branches begin with; it ends in `/`. Default `coppice/`. */
+  branchPrefix: z.optional(
+    z.string().check(
+      z.refine((prefix) => isBranchPrefix(prefix), {
+        error: 'must end in / and begin a branch name git accepts, such as "agents/"',
+      }),
+    ),
+  ),
+  /** Over these a changed file is held: not checkpointed, but reported. */
+  hold: z.optional(
+    z.strictObject({
+      fileBytes: z.optional(count),
+      checkpointBytes: z.optional(count),
+      checkpointFiles: z.optional(count),
+    }),
+  ),
+});
+export type UserSettings = z.infer<typeof settingsSchema>;
+
+export function settingsPath(configDirectory: string): string {
+  return join(configDirectory, 'config.json');
+}
+
+/** No file is no settings. Throws `bad-settings` (kind `usage`). */
+export async function loadSettings(configDirectory: string): Promise<UserSettings> {
+  const path = settingsPath(configDirectory);
+  const text = await readIfThere(path);
+  return text === undefined ? {} : parseSettings(text, settingsSchema, { name: path, code: 'bad-settings' });
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code === undefined) throw error;
+    throw new CoppiceError('usage', 'bad-settings', `${path} cannot be read (${String(code)}).`, {
+      hint: 'Make it a file you may read, or remove it.',
+      cause: error,
+    });
+  }
+}
+
+function isBranchPrefix(prefix: string): boolean {
+  return prefix.endsWith('/') && !prefix.startsWith('-') && isRefName(`refs/heads/${prefix}name`);
+}

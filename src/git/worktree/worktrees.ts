@@ -7,9 +7,10 @@ import { ifPresent } from '../../platform/errno.ts';
 import type { WorktreeRequest, Worktrees } from '../worktree.ts';
 import { addBase, explainMissing } from './base-store.ts';
 import type { WorktreeContext } from './context.ts';
-import { bringIndexTo, checkOut } from './index-file.ts';
+import { checkOut } from './index-file.ts';
 import { readLocalConfig } from './local-config.ts';
 import { writeOwnGit } from './own-git.ts';
+import { refreshIndex } from './refresh-index.ts';
 import { register, registrationDirectory } from './registration.ts';
 import { claimTree, removeWorktree, undoCreation } from './remove.ts';
 import { readSparse } from './sparse.ts';
@@ -26,7 +27,7 @@ export function createWorktrees(context: WorktreeContext): Worktrees {
       return started.finally(() => basesUnderWay.delete(commit));
     },
     createOwnGit: (request) => writeOwnGit(context, request),
-    refreshIndex: (name, tip) => bringIndexTo(git, registrationDirectory(common, name), tip),
+    refreshIndex: (name, tip) => refreshIndex(git, registrationDirectory(common, name), tip),
     remove: (name, directories) => removeWorktree(common, name, directories),
     registered: () => registeredNames(common),
   };

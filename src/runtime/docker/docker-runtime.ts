@@ -5,6 +5,7 @@ import { CoppiceError } from '../../domain/error.ts';
 import type { Surroundings } from '../../platform/surroundings.ts';
 import type { Container, ContainerRequest, InsideLayout, Progress, Runtime, RuntimeFacts } from '../runtime.ts';
 import { addAccount } from './accounts.ts';
+import { type BaseImageRequest, buildBaseImage } from './base-image.ts';
 import { containerOptions, settingsOf } from './container-options.ts';
 import { type Engine, makeEngine } from './engine.ts';
 import { imageNotFound, statusOf } from './engine-error.ts';
@@ -24,7 +25,13 @@ const layout: InsideLayout = {
   mountsGitFile: true,
 };
 
-export function dockerRuntime(surroundings: Surroundings): Runtime {
+export interface DockerRuntime extends Runtime {
+  /** An image from this machine's own programs; see base-image.ts. Resolves to its reference. */
+  buildBaseImage(request: BaseImageRequest): Promise<string>;
+}
+
+/** Nothing is asked before the first call. */
+export function dockerRuntime(surroundings: Surroundings): DockerRuntime {
   const engine = makeEngine(surroundings);
   // What a container was made with never changes, so it is asked for once.
   const insides = new Map<string, Inside>();
@@ -54,6 +61,7 @@ export function dockerRuntime(surroundings: Surroundings): Runtime {
       whoIs(inside, request.root ?? false);
       return startExec(engine, inside, request);
     },
+    buildBaseImage: (request) => buildBaseImage(engine, request),
     close: async () => engine.close(),
   };
 }

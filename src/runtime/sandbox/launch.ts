@@ -82,7 +82,8 @@ export async function launchExec(id: string, request: ExecRequest, launcher: Lau
     }),
     { mode: 0o600 },
   );
-  const pack = { leaders: [], marker: markerOf(sandbox, exec) };
+  const limited = isPlain && sandbox.request.limits.pids !== undefined;
+  const pack = { leaders: [], marker: markerOf(sandbox, exec), limited };
   const alive = isPlain
     ? await startPlain(sandbox, exec, join(execDirectory, 'script'), launcher)
     : await askSandbox(directory, exec);

@@ -2,6 +2,7 @@
  * Finds and ends the processes of a sandbox from outside, by what /proc tells (proc(5)): the ones we started, whatever
  * descends from them, and whatever carries our marker in its environment although its parents are gone.
  */
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { CoppiceError } from '../../domain/error.ts';
@@ -25,6 +26,8 @@ export interface Pack {
   readonly leaders: readonly Leader[];
   /** `NAME=value`, or the beginning of it, that their environment holds. */
   readonly marker: string;
+  /** Whether the dead count: under a limit of processes they do until their parent has taken notice. */
+  readonly limited?: boolean;
 }
 
 /** Every process of the machine but zombies. */
@@ -82,6 +85,8 @@ export async function findPack(pack: Pack): Promise<readonly HostProcess[]> {
 
 /** How long processes get to vanish once SIGKILL was sent: one that waits for a disk may take long. */
 const patience = 20_000;
+/** How long the dead get to be buried. An init process does it at once; the odd one in a container takes seconds. */
+const burial = 3_000;
 
 /**
  * Freezes them, so that none can slip away by leaving its parent, then kills them, until none is left. Throws
@@ -90,9 +95,10 @@ const patience = 20_000;
  */
 export async function endPack(pack: Pack): Promise<void> {
   const until = performance.now() + patience;
+  const killed: HostProcess[] = [];
   for (;;) {
     const members = await freeze(pack);
-    if (members.length === 0) return;
+    if (members.length === 0) break;
     if (performance.now() > until) {
       const pids = members.map(({ pid }) => pid);
       throw new CoppiceError('unavailable', 'engine-error', `Processes of the sandbox do not end: ${pids.join(' ')}.`, {
@@ -101,7 +107,12 @@ export async function endPack(pack: Pack): Promise<void> {
       });
     }
     for (const { pid } of members) sendSignal(pid, 'SIGKILL');
+    killed.push(...members);
     await pause(2);
+  }
+  const buried = performance.now() + burial;
+  while (pack.limited === true && performance.now() < buried && killed.some(({ pid }) => existsSync(`/proc/${pid}`))) {
+    await pause(10);
   }
 }
 

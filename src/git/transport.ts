@@ -1,5 +1,6 @@
 /** Git over exec: commits leave and enter an environment through a pipe to git inside it, never through the file system. */
 import type { Readable, Writable } from 'node:stream';
+import type { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 
 /** A command running inside the environment; joined to one end of git's protocol. */
@@ -21,6 +22,8 @@ export interface Fetched {
   readonly head: Oid | undefined;
   /** Branches inside by short name: only names git accepts. */
   readonly branches: ReadonlyMap<string, Oid>;
+  /** Set when only HEAD could be taken, because some branch is broken or was refused: `branches` is empty and says nothing. */
+  readonly leftOut?: CoppiceError;
 }
 
 export interface FetchOptions {
@@ -35,8 +38,9 @@ export interface FetchOptions {
 export interface Transport {
   /**
    * Brings HEAD and every branch of the git directory `inside` out: into a quarantine, object-checked (fsckObjects), size and
-   * time limited, then promoted into the repository. No reference is written. Throws `transport-failed` (kind
-   * `unavailable`), `hostile-objects` (kind `refused`), `transport-too-large` (kind `refused`).
+   * time limited, then promoted into the repository. No reference is written. If a branch cannot be taken, HEAD alone is
+   * (`leftOut`). Throws `transport-failed` (kind `unavailable`), `hostile-objects` (kind `refused`), `transport-too-large`
+   * (kind `refused`).
    */
   fetch(open: OpenPipe, inside: string, options?: FetchOptions): Promise<Fetched>;
   /**

@@ -53,6 +53,11 @@ export async function converse(host: Started, pipe: Pipe, limits: Limits): Promi
   host.stdout.resume();
   goingIn(socket, pipe, () => silence.refresh());
   const comingOut = deliver(pipe.stdout, socket, count);
+  let linger: NodeJS.Timeout | undefined;
+  void host.ended.then(() => {
+    // Nobody listens any more: the end inside may finish what it says, but not go on for ever.
+    linger = setTimeout(() => pipe.stdout.destroy(), patience);
+  });
   try {
     const status = await host.exit;
     const cut = await comingOut;
@@ -60,8 +65,10 @@ export async function converse(host: Started, pipe: Pipe, limits: Limits): Promi
   } finally {
     clearTimeout(total);
     clearTimeout(silence);
+    clearTimeout(linger);
     socket.destroy();
-    await finish(pipe);
+    if (stopped === undefined) await finish(pipe);
+    else await pipe.kill();
   }
 }
 
@@ -75,6 +82,7 @@ async function finish(pipe: Pipe): Promise<void> {
   clearTimeout(timer);
 }
 
+/** Milliseconds. */
 const patience = 2_000;
 
 function descriptorThree(host: Started): Socket {

@@ -12,7 +12,7 @@ import type { Fetched } from '../transport.ts';
 import type { Quarantine } from './quarantine.ts';
 
 /** Leaves out branches with holes. Throws `transport-failed` (kind `unavailable`) when HEAD has some. */
-export async function hasWholeHistory(quarantine: Quarantine, git: HostGit, fetched: Fetched): Promise<Fetched> {
+export async function withoutHoles(quarantine: Quarantine, git: HostGit, fetched: Fetched): Promise<Fetched> {
   if (!(await forgetNewCuts(quarantine))) return fetched;
   const whole = new Map<string, Oid>();
   for (const [branch, oid] of fetched.branches) if (await isWhole(quarantine, git, oid)) whole.set(branch, oid);

@@ -54,8 +54,8 @@ export async function converse(host: Started, pipe: Pipe, limits: Limits): Promi
   goingIn(socket, pipe, () => silence.refresh());
   const comingOut = deliver(pipe.stdout, socket, count);
   let linger: NodeJS.Timeout | undefined;
-  void host.ended.then(() => {
-    // Nobody listens any more: the end inside may finish what it says, but not go on for ever.
+  host.stdout.once('end', () => {
+    // Git on the host has ended: the end inside may finish what it says, but not go on for ever.
     linger = setTimeout(() => pipe.stdout.destroy(), patience);
   });
   try {

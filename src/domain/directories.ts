@@ -38,6 +38,9 @@ export function baseStoreDirectory(dataDirectory: string, repositoryId: string):
   return join(repositoryDirectory(dataDirectory, repositoryId), '.base.git');
 }
 
+/** Holds the path of the common git directory, in a repository's directory: for the daemon, which starts from there. */
+export const repositoryFile = '.repository';
+
 /**
  * A name for a repository that is the same for every process: its folder's name and 10 hexadecimal digits of the
  * SHA-256 of the real path of its common git directory.

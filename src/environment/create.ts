@@ -98,8 +98,7 @@ async function baseOf(workplace: Workplace, from: string | undefined, head: Head
 async function plan(workplace: Workplace, request: CreateRequest, start: Start) {
   const { repository, surroundings } = workplace;
   const file = await repository.readBlobAt(start.base, '.coppice/environment.json');
-  const runtime = await workplace.chooseRuntime(request.flags.runtime);
-  const spec = workplace.resolveSpec(request.flags, file, runtime.kind);
+  const { spec, runtime } = await workplace.planSpec(request.flags, file);
   const record: Omit<EnvironmentRecord, 'name' | 'branch'> = {
     version: 1,
     title: request.title ?? null,
@@ -203,7 +202,7 @@ async function build(
     const record: EnvironmentRecord = { ...environment.record, stage };
     const files = [{ path: recordFile, content: serializeRecord(record) }];
     const at = await updateRecord(workplace, environment.refs.record, files, stage);
-    await workplace.daemon.notice(workplace.repository.commonDirectory);
+    await workplace.daemon.notice(workplace.repository);
     return { environment: { ...environment, record, at: { ...environment.at, record: at } }, timings };
   } catch (error) {
     await rollBack(workplace, environment);

@@ -74,7 +74,7 @@ async function* examineMachine(workplace: Workplace): AsyncGenerator<Finding> {
       'Raise fs.inotify.max_user_watches.',
     );
   }
-  const running = await workplace.daemon.running();
+  const running = (await workplace.daemon.facts()) !== undefined;
   yield found(
     running ? 'ok' : 'note',
     running ? 'the daemon is running' : 'the daemon is not running',

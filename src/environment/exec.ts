@@ -50,7 +50,7 @@ export async function execInside(
   if (options.root && !environment.record.spec.root) throw rootRefused(environment);
   if (environment.at.outside !== undefined) await bringInOutside(workplace, environment);
   // Without a daemon nobody has looked at what was edited before: it must not be put down to this command.
-  if (!(await workplace.daemon.running())) await reconcile(workplace, environment, { cause: 'edit', execs: [] });
+  if (!(await isWatched(workplace, environment))) await reconcile(workplace, environment, { cause: 'edit', execs: [] });
   const id = newExecId(workplace.now());
   const startedAt = workplace.now();
   const forget = await noteExec(workplace, environment.name, id, options.command);
@@ -85,6 +85,11 @@ export async function execInside(
     held: after.held,
     notImported: after.notImported,
   };
+}
+
+async function isWatched(workplace: Workplace, { name }: Environment): Promise<boolean> {
+  const facts = await workplace.daemon.facts();
+  return facts?.environments.some((each) => each.name === name && each.repository === workplace.repository.id) ?? false;
 }
 
 function requestOf(options: ExecOptions): ExecRequest {

@@ -1,6 +1,8 @@
 /** Makes an environment's directories and container from its references: after create, restore, or a colleague's fetch. */
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { repositoryDirectory, repositoryFile } from '../domain/directories.ts';
 import type { Container, Runtime } from '../runtime/runtime.ts';
 import { containerRequest, gitFileOf, labelsOf, layoutOf } from './container.ts';
 import { checkpointerRequest, type Environment } from './environment.ts';
@@ -16,9 +18,12 @@ export interface Timings {
   readonly total: number;
 }
 
-/** Whether the worktree is on this machine's disk. */
-export function isMaterialized(environment: Environment): boolean {
-  return existsSync(gitFileOf(environment)) && existsSync(environment.directories.tree);
+/**
+ * Whether the worktree is on this machine's disk, whole. The file that says so is written last and goes first: a tree
+ * that is half checked out or half removed must never be taken for the agent's work.
+ */
+export function isMaterialized(environment: Pick<Environment, 'directories'>): boolean {
+  return existsSync(gitFileOf(environment));
 }
 
 /**
@@ -30,10 +35,11 @@ export async function materialize(workplace: Workplace, environment: Environment
   const since = () => performance.now() - begun;
   const { directories, refs, at, name } = environment;
   const layout = layoutOf(workplace, environment, runtime);
-  const sharing = workplace.worktrees.shareBase(at.head);
+  const sharing = workplace.worktrees.shareBase(at.base);
   // Awaited below; a failure of the checkout must not leave this one unhandled.
   sharing.catch(() => undefined);
   await mkdir(directories.root, { recursive: true, mode: 0o700 });
+  await noteRepository(workplace);
   await workplace.worktrees.create({ name, directories, branch: refs.branch, tip: at.tip });
   await workplace.seedStatCache(checkpointerRequest(environment));
   const files = since();
@@ -55,9 +61,16 @@ export async function materialize(workplace: Workplace, environment: Environment
   return { files, git: git - files, container: total - git, total };
 }
 
+/** So that the daemon finds the repository again from the environments' directories. Safe to delete. */
+async function noteRepository({ surroundings, repository }: Workplace): Promise<void> {
+  const directory = repositoryDirectory(surroundings.dataDirectory, repository.id);
+  await writeFile(join(directory, repositoryFile), `${repository.commonDirectory}\n`);
+}
+
 /** Takes down everything `materialize` may have made. Repeatable; references are the caller's. */
 export async function dismantle(workplace: Workplace, environment: Environment): Promise<void> {
   const runtime = await workplace.runtime(environment.record.spec.runtime);
+  await workplace.daemon.leave(workplace.repository, environment.name);
   await removeContainers(runtime, await runtime.list(labelsOf(workplace, environment.name)));
   await workplace.worktrees.remove(environment.name, environment.directories);
   await rm(cacheDirectory(workplace.repository.commonDirectory, environment.name), { recursive: true, force: true });

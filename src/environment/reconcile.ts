@@ -1,6 +1,5 @@
 /** Makes git say what is true: files checkpointed, the agent's commits brought out, commits made outside brought in. */
 
-import { existsSync } from 'node:fs';
 import type { Held } from '../domain/change.ts';
 import type { Cause } from '../domain/checkpoint.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
@@ -10,6 +9,7 @@ import { findContainer } from './container.ts';
 import { checkpointerRequest, type Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
 import { hasNewCommits, importCommits } from './import-commits.ts';
+import { isMaterialized } from './materialize.ts';
 import { causeOf, runningExecs } from './running-execs.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -39,7 +39,7 @@ export async function reconcile(
   environment: Environment,
   options: ReconcileOptions = {},
 ): Promise<Reconciled> {
-  if (!existsSync(environment.directories.tree)) {
+  if (!isMaterialized(environment)) {
     return { environment, checkpoint: undefined, held: [], operation: undefined, notImported: undefined };
   }
   const operation = await workplace.agentGit.operationInProgress(environment.directories.git);

@@ -1,11 +1,10 @@
 /** Removes an environment: checkpoint, stop, save under trash, take down. Refuses to lose anything on the way. */
-import { existsSync } from 'node:fs';
 import { CoppiceError } from '../domain/error.ts';
 import { shortName } from '../domain/ref-name.ts';
 import { findContainer } from './container.ts';
 import type { Environment } from './environment.ts';
 import { sweepInterrupted, wasInterrupted } from './interrupted.ts';
-import { dismantle } from './materialize.ts';
+import { dismantle, isMaterialized } from './materialize.ts';
 import { mergedState } from './merged.ts';
 import { type Reconciled, reconcile, reconcileFully } from './reconcile.ts';
 import { describeCommand, runningExecs } from './running-execs.ts';
@@ -32,17 +31,18 @@ export async function removeEnvironment(
   const container = await findContainer(workplace, environment);
   const runtime = await workplace.runtime(environment.record.spec.runtime);
   if (container?.state === 'running') await runtime.stop(container.id);
+  await workplace.daemon.leave(workplace.repository, environment.name);
   // Nothing can write any more: this is what is kept.
   const last = await reconcile(workplace, before.environment, { cause: 'remove', rehash: true });
   const trash = await putAway(workplace, last.environment, last.held);
   await dismantle(workplace, environment);
-  await workplace.daemon.notice(workplace.repository.commonDirectory);
+  await workplace.daemon.notice(workplace.repository);
   return { trash };
 }
 
 /** With --force an environment whose engine is gone can still be put away: its commits inside stay where they are. */
 async function lastLook(workplace: Workplace, environment: Environment, force: boolean): Promise<Reconciled> {
-  if (!existsSync(environment.directories.tree)) return reconcile(workplace, environment);
+  if (!isMaterialized(environment)) return reconcile(workplace, environment);
   const seen = force
     ? await reconcile(workplace, environment, { rehash: true })
     : await reconcileFully(workplace, environment);

@@ -29,17 +29,43 @@ export interface AgentGit {
   operationInProgress(gitDirectory: string): Promise<string | undefined>;
 }
 
-/** The daemon as operations use it: an accelerator that may be absent. */
+export interface DaemonFacts {
+  readonly pid: number;
+  readonly version: string;
+  readonly startedAt: string;
+  readonly environments: readonly WatchedFacts[];
+}
+
+export interface WatchedFacts {
+  /** The repository's id. */
+  readonly repository: string;
+  readonly name: string;
+  /** `polling`: events are incomplete or impossible there, and why. */
+  readonly watch: 'events' | 'polling';
+  readonly reason: string | null;
+  readonly lastError: string | null;
+}
+
+/** The daemon as operations use it: an accelerator that may be absent. Nothing here throws for its absence. */
 export interface DaemonPort {
-  /** Starts it when it is not running (and allowed), and tells it to look again. Never throws: without it all is slower. */
-  notice(commonDirectory: string): Promise<void>;
-  /** Whether one is running now. */
-  running(): Promise<boolean>;
+  /** Starts it when it is not running (and allowed), and tells it to look at the repository again. */
+  notice(repository: Pick<Repository, 'commonDirectory'>): Promise<void>;
+  /** Makes it let go of an environment before its files go; resolves when nothing of it runs there any more. */
+  leave(repository: Pick<Repository, 'commonDirectory'>, name: EnvironmentName): Promise<void>;
+  /** undefined when none is running. */
+  facts(): Promise<DaemonFacts | undefined>;
+  /** Starts it if need be. Throws `daemon-not-answering`, `daemon-off`. */
+  start(): Promise<DaemonFacts>;
+  /** False when none was running. */
+  stop(): Promise<boolean>;
+  /** Is the daemon, until it is told to end. */
+  serve(signal: AbortSignal): Promise<'ended' | 'already-running'>;
+  /** What happens in all environments from now on. Starts it if need be. */
+  events(signal: AbortSignal): AsyncIterable<Readonly<Record<string, unknown>>>;
 }
 
 export interface Settings {
   readonly branchPrefix: string;
-  readonly spec: Spec;
 }
 
 export interface Workplace {
@@ -56,10 +82,13 @@ export interface Workplace {
   now(): Date;
   /** The runtime of an existing environment. */
   runtime(kind: RuntimeKind): Promise<Runtime>;
-  /** docker where an engine answers, else the sandbox; throws `engine-unreachable` if docker was asked for. */
-  chooseRuntime(asked: RuntimeKind | undefined): Promise<Runtime>;
-  /** What to make a new environment of: flags, then the commit's `.coppice/environment.json`, then the user's settings. */
-  resolveSpec(flags: Spec, file: Buffer | undefined, runtime: RuntimeKind): ResolvedSpec;
+  /**
+   * What to make a new environment of: flags, then the commit's `.coppice/environment.json`, then the user's settings;
+   * docker where an engine answers and nobody asked for anything else.
+   */
+  planSpec(flags: Spec, file: Buffer | undefined): Promise<{ readonly spec: ResolvedSpec; readonly runtime: Runtime }>;
+  /** An image made from this machine's own programs, for the engine that answers; its reference. */
+  buildBaseImage(report: Report): Promise<string>;
   openCheckpointer(request: CheckpointerFor): Promise<Checkpointer>;
   /** Fills the stat cache of a tree that was checked out from `tip` a moment ago and that nobody can have changed. */
   seedStatCache(request: CheckpointerFor): Promise<void>;

@@ -20,6 +20,8 @@ export const catalog = {
   stop: async () => (await import('./stop.ts')).stop,
   remove: async () => (await import('./remove.ts')).remove,
   restore: async () => (await import('./restore.ts')).restore,
+  watch: async () => (await import('./watch.ts')).watch,
+  daemon: async () => (await import('./daemon.ts')).daemon,
   doctor: async () => (await import('./doctor.ts')).doctor,
 } as const;
 

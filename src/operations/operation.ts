@@ -4,7 +4,7 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import * as z from 'zod/mini';
-import type { Workplace } from '../environment/workplace.ts';
+import type { DaemonPort, Workplace } from '../environment/workplace.ts';
 import type { Surroundings } from '../platform/surroundings.ts';
 
 /** How an input shows on the command line and in the README. */
@@ -56,6 +56,10 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Absent where there is nobody to stream to. */
   readonly streams?: Streams;
+  /** The daemon, which needs no repository. */
+  daemon(): Promise<DaemonPort>;
+  /** The same operations somewhere else: another directory, another home. The caller closes it. */
+  within(surroundings: Surroundings): Context & { close(): Promise<void> };
   /** What starts this program again, for the daemon: executable and leading arguments. */
   readonly program: readonly string[];
 }

@@ -4,7 +4,7 @@ import { findEnvironment } from '../environment/find.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { describeCommand, runningExecs } from '../environment/running-execs.ts';
 import { containersByName, paintState } from './list.ts';
-import { nameArgument, operation } from './operation.ts';
+import { nameArgument, operation, type Style } from './operation.ts';
 import { count } from './show.ts';
 import { age, environmentView, heldView, renderHeld, safe, stateOf } from './views.ts';
 
@@ -20,13 +20,16 @@ export const status = operation({
     const { environment, held, operation: underWay, notImported } = reconciled;
     const { repository, daemon } = workplace;
     const { at } = environment;
-    const [containers, tail, tip, execs, watched] = await Promise.all([
+    const [containers, tail, tip, execs, facts] = await Promise.all([
       containersByName(workplace, [environment]),
       repository.log({ start: at.tip, exclude: [at.head] }),
       repository.readCommit(at.tip),
       runningExecs(repository.commonDirectory, environment.name),
-      daemon.running(),
+      daemon.facts(),
     ]);
+    const watched = facts?.environments.find(
+      (each) => each.name === environment.name && each.repository === repository.id,
+    );
     return {
       ...environmentView(environment),
       state: stateOf(environment, containers(environment)),
@@ -37,7 +40,8 @@ export const status = operation({
         date: new Date(tip.committer.seconds * 1000).toISOString(),
       },
       running: execs.map(({ command }) => describeCommand(command)),
-      daemon: watched,
+      watch: watched?.watch ?? ('none' as const),
+      watchProblem: watched?.lastError ?? watched?.reason ?? null,
       held: heldView(held),
       problem: notImported === undefined ? null : `commits inside are not brought out yet: ${notImported.message}`,
     };
@@ -50,10 +54,18 @@ export const status = operation({
         ? '  nothing uncommitted'
         : `  ${count(it.checkpoints, 'checkpoint')} since the last commit; ${last}`,
       ...it.running.map((command) => `  ${style.green('runs')} ${safe(command)}`),
-      it.daemon ? '' : style.dim('  no daemon: changes are checkpointed by the next command that looks'),
+      watchLine(it.watch, it.watchProblem, style),
       it.problem === null ? '' : `  ${style.red(safe(it.problem, 400))}`,
       renderHeld(it.held, style),
     ];
     return parts.filter((part) => part !== '').join('\n');
   },
 });
+
+function watchLine(watch: 'events' | 'polling' | 'none', problem: string | null, style: Style): string {
+  if (watch === 'none')
+    return style.dim('  no daemon watches it: changes are checkpointed by the next command that looks');
+  const why = problem === null ? '' : `: ${safe(problem, 300)}`;
+  if (watch === 'polling') return style.yellow(`  watch: polling${why}`);
+  return problem === null ? '' : style.red(`  the daemon fails${why}`);
+}

@@ -1,0 +1,112 @@
+/** What the daemon watches: the ready environments of every repository that has a data directory, over the operations. */
+
+import type { Places } from './daemon/main.ts';
+import type { Listed, Watched } from './daemon/watched.ts';
+import { CoppiceError } from './domain/error.ts';
+import { findContainer } from './environment/container.ts';
+import { checkpointerRequest, type Environment } from './environment/environment.ts';
+import { listEnvironments, readEnvironment } from './environment/find.ts';
+import { importCommits } from './environment/import-commits.ts';
+import { isMaterialized } from './environment/materialize.ts';
+import { causeOf, runningExecs } from './environment/running-execs.ts';
+import type { Workplace } from './environment/workplace.ts';
+import type { Surroundings } from './platform/surroundings.ts';
+
+type OpenWorkplace = (surroundings: Surroundings, program: readonly string[]) => Promise<Workplace>;
+
+/** Repositories stay open between two looks. One that cannot be opened (deleted, on a disk that is away) is left out. */
+export function loadWatched(
+  surroundings: Surroundings,
+  openWorkplace: OpenWorkplace,
+  repositoriesIn: (dataDirectory: string) => Promise<readonly string[]>,
+) {
+  const open = new Map<string, Workplace>();
+  const placeAt = async (dataDirectory: string, commonDirectory: string) => {
+    const key = `${dataDirectory}\0${commonDirectory}`;
+    const known = open.get(key);
+    if (known !== undefined) return known;
+    try {
+      const workplace = await openWorkplace({ ...surroundings, dataDirectory, cwd: commonDirectory }, []);
+      open.set(key, workplace);
+      return workplace;
+    } catch (error) {
+      if (error instanceof CoppiceError) return undefined;
+      throw error;
+    }
+  };
+  return async ({ dataDirectories, commonDirectories }: Places): Promise<readonly Listed[]> => {
+    const listed: Listed[] = [];
+    for (const dataDirectory of dataDirectories) {
+      const repositories = new Set([...(await repositoriesIn(dataDirectory)), ...commonDirectories]);
+      for (const commonDirectory of repositories) {
+        const workplace = await placeAt(dataDirectory, commonDirectory);
+        if (workplace !== undefined) listed.push(...(await listedIn(workplace)));
+      }
+    }
+    return listed;
+  };
+}
+
+async function listedIn(workplace: Workplace): Promise<readonly Listed[]> {
+  let environments: readonly Environment[];
+  try {
+    environments = await listEnvironments(workplace);
+  } catch (error) {
+    if (error instanceof CoppiceError) return [];
+    throw error;
+  }
+  return environments
+    .filter((environment) => environment.record.stage !== 'creating' && isMaterialized(environment))
+    .map((environment) => ({
+      // A restored environment has the same record but another checkout.
+      key: `${workplace.repository.id}/${environment.name}/${environment.record.createdAt}`,
+      repositoryId: workplace.repository.id,
+      name: environment.name,
+      open: () => openWatched(workplace, environment),
+    }));
+}
+
+async function openWatched(workplace: Workplace, environment: Environment): Promise<Watched> {
+  const checkpointer = await workplace.openCheckpointer(checkpointerRequest(environment));
+  const { commonDirectory, id } = workplace.repository;
+  const { name, directories } = environment;
+  return {
+    key: `${id}/${name}/${environment.record.createdAt}`,
+    repositoryId: id,
+    name,
+    tree: directories.tree,
+    gitDirectory: directories.git,
+    isIgnored: (directory) => checkpointer.isIgnored(directory, true),
+    async checkpoint({ paths, cause }) {
+      if (!isMaterialized(environment)) throw gone(environment);
+      const execs = await runningExecs(commonDirectory, name);
+      const operation = await workplace.agentGit.operationInProgress(directories.git);
+      return checkpointer.checkpoint({
+        cause: execs.length > 0 ? causeOf(execs) : cause,
+        execs: execs.map((exec) => exec.id),
+        ...(paths === undefined ? {} : { paths }),
+        ...(operation === undefined ? {} : { operation }),
+      });
+    },
+    headHint: () => workplace.agentGit.readHeadHint(directories.git),
+    async importCommits() {
+      const before = await readEnvironment(workplace, name);
+      if (before === undefined) throw gone(environment);
+      const after = await importCommits(workplace, before);
+      if (after.at.head === before.at.head) return [];
+      const commits = await workplace.repository.log({
+        start: after.at.head,
+        exclude: [before.at.head, before.at.base],
+      });
+      return commits.map(({ oid, message }) => ({ oid, subject: message.split('\n')[0] ?? '' })).reverse();
+    },
+    isActive: async () => (await findContainer(workplace, environment))?.state === 'running',
+    close: () => checkpointer.close(),
+  };
+}
+
+function gone({ name }: Environment): CoppiceError {
+  return new CoppiceError('not-found', 'environment-gone', `${name} is not there any more.`, {
+    hint: 'It was removed.',
+  });
+}

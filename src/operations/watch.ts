@@ -1,0 +1,41 @@
+/** `watch`: what happens in all environments, a line each, as it happens. */
+import * as z from 'zod/mini';
+import { flag, operation, type Style } from './operation.ts';
+import { safe, short } from './views.ts';
+
+export const watch = operation({
+  name: 'watch',
+  summary: 'Show live what happens in all environments of the user, a line each; Ctrl-C ends it',
+  details: 'With --json one object a line.',
+  effect: 'read',
+  version: 1,
+  input: z.strictObject({
+    here: flag(z._default(z.boolean(), false), { help: 'Only this repository.' }),
+  }),
+  async run(context, { here }) {
+    const port = await context.daemon();
+    const only = here ? (await context.workplace()).repository.id : undefined;
+    let seen = 0;
+    context.report('watching; Ctrl-C ends it');
+    for await (const event of port.events(context.signal)) {
+      if (only !== undefined && event.repository !== only) continue;
+      seen += 1;
+      context.emit(event);
+    }
+    return { events: seen };
+  },
+  renderEvent(event, style) {
+    const { name, at, type } = event as { name: string; at: string; type: string };
+    return `${style.dim(at.slice(11, 19))} ${style.bold(name)}  ${describe(type, event, style)}`;
+  },
+  render: () => '',
+});
+
+function describe(type: string, event: Readonly<Record<string, unknown>>, style: Style): string {
+  const text = (key: string) => safe(String(event[key] ?? ''));
+  if (type === 'checkpoint') return `${style.dim(short(text('oid')))} ${text('subject')}  ${style.cyan(text('cause'))}`;
+  if (type === 'commit') return `${style.yellow(short(text('oid')))} ${text('subject')}`;
+  if (type === 'held') return style.yellow(`${(event.held as readonly unknown[]).length} paths held back`);
+  if (type === 'error') return style.red(text('message'));
+  return style.dim(`${text('state')}${event.watch === 'polling' ? ' by polling' : ''}`);
+}

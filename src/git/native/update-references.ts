@@ -9,7 +9,7 @@ import type { RefUpdate } from '../repository.ts';
 import { listRefs } from './references.ts';
 
 /** Milliseconds during which somebody else's lock file is waited for. */
-const patience = 5_000;
+const patience = 3_000;
 
 /** Git itself waits for locks; references are on the disk when it answers. */
 const config = ['core.filesRefLockTimeout=1000', 'core.packedRefsTimeout=2000', 'core.fsync=reference'];

@@ -1,7 +1,6 @@
 /** The few reads of the engine that must be quick, over plain node:http: loading dockerode takes longer than they do. */
 import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
-import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type StartOptions, start } from '../../platform/process.ts';
@@ -86,18 +85,24 @@ function makeAgent({ way }: Endpoint, env: Readonly<Record<string, string>>): Ag
 async function throughProcess(command: string, args: readonly string[], options: StartOptions): Promise<Duplex> {
   const child = await start(command, args, options);
   const said = text(child.stderr);
-  const socket = Duplex.from({ readable: child.stdout, writable: child.stdin });
-  socket.once('close', () => child.kill());
-  child.exit.then(async (status) => {
-    if (status !== 0 && !socket.destroyed) socket.destroy(new Error(`${command}: ${(await said).trim()}`));
+  const socket = new Duplex({
+    read: () => void child.stdout.resume(),
+    write: (chunk: Buffer, _, done) => void child.stdin.write(chunk, () => done()),
+    final: (done) => void child.stdin.end(() => done()),
+    destroy: (error, done) => {
+      child.kill();
+      done(error);
+    },
+  });
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (!socket.push(chunk)) child.stdout.pause();
+  });
+  // Its status tells an end from a failure, so it is waited for; then its last words are the reason.
+  child.stdout.once('end', async () => {
+    if ((await child.exit) === 0) socket.push(null);
+    else socket.destroy(new Error((await said).trim() || `${command} ended`));
   });
   // What node:http calls on every socket, and a pair of pipes does not have.
-  const missing: Partial<Socket> = {
-    setNoDelay: () => socket as Socket,
-    setKeepAlive: () => socket as Socket,
-    setTimeout: () => socket as Socket,
-    ref: () => socket as Socket,
-    unref: () => socket as Socket,
-  };
-  return Object.assign(socket, missing);
+  const same = () => socket;
+  return Object.assign(socket, { setNoDelay: same, setKeepAlive: same, setTimeout: same, ref: same, unref: same });
 }

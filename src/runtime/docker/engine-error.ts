@@ -16,7 +16,7 @@ export function translate(error: unknown, doing: Doing): unknown {
   const status = statusOf(error);
   if (status === undefined) return isConnectionError(error) ? unreachable(error, doing) : error;
   const words = wordsOf(error);
-  const details = { data: { status, subject: doing.subject }, cause: error };
+  const details = { data: { status, subject: doing.subject, words }, cause: error };
   if (/no space left on device|disk quota exceeded/i.test(words)) {
     return new CoppiceError('unavailable', 'disk-full', `${doing.failed}: the engine's disk is full.`, {
       ...details,
@@ -60,7 +60,8 @@ export function statusOf(error: unknown): number | undefined {
 function wordsOf(error: Error): string {
   const json = 'json' in error ? error.json : undefined;
   if (typeof json === 'object' && json !== null && 'message' in json) return String(json.message).trim();
-  return error.message.trim();
+  // docker-modem puts the status before them.
+  return error.message.replace(/^\(HTTP code \d+\) .*? - /, '').trim();
 }
 
 function isConnectionError(error: Error): boolean {

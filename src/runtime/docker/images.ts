@@ -46,7 +46,7 @@ export async function prepareImage(
   } catch (error) {
     if (signal?.aborted) throw new CoppiceError('interrupted', 'interrupted', `Pulling ${reference} was interrupted.`);
     // Whatever the engine could not do on the way to the registry, to the caller the image is not there.
-    if (hasCode(error, 'engine-error')) throw imageNotFound(reference, error.message, error);
+    if (hasCode(error, 'engine-error')) throw imageNotFound(reference, String(error.data.words), error);
     throw error;
   }
   if (!(await hasImage(engine, reference))) throw imageNotFound(reference, 'the pull ended early');

@@ -1,6 +1,6 @@
-import { dockerRuntime } from '../../src/runtime/docker/docker-runtime.ts';
-import { engineSurroundings, testEngine } from '../support/engine.ts';
-import { runtimeContract } from './contract.ts';
+import { dockerRuntime } from '../../../src/runtime/docker/docker-runtime.ts';
+import { engineSurroundings, testEngine } from '../../support/engine.ts';
+import { runtimeContract } from '../contract.ts';
 
 const claims = {
   isolated: true,
@@ -15,7 +15,7 @@ const claims = {
 
 runtimeContract('docker', claims, async () => ({
   runtime: dockerRuntime(engineSurroundings()),
-  image: testEngine().busybox,
+  image: testEngine().base,
   uid: 1234,
   gid: 1234,
 }));

@@ -49,7 +49,7 @@ export function commonArguments(view: HostView, host: HostUser, user: HostUser):
     ...view.directories.flatMap((path) => ['--ro-bind', path, path]),
     ...view.links.flatMap(({ path, target }) => ['--symlink', target, path]),
     ...['--proc', '/proc', '--dev', '/dev'],
-    ...['--tmpfs', '/run', '--dir', '/var', '--symlink', '/run', '/var/run', '--dir', '/var/cache'],
+    ...['--tmpfs', '/run', '--dir', '/var', '--symlink', '/run', '/var/run'],
     ...view.coveredFiles.flatMap((path) => ['--ro-bind', '/dev/null', path]),
     ...view.coveredDirectories.flatMap((path) => ['--tmpfs', path, '--remount-ro', path]),
     ...(view.node === undefined ? [] : ['--ro-bind', view.node, nodeInside]),

@@ -56,8 +56,9 @@ export async function putUp(sandbox: Sandbox, place: HolderPlace): Promise<void>
   const own = await prepare(sandbox, place);
   const log = await open(join(directory, 'log'), 'w', 0o600);
   try {
-    const bwrap = ['bwrap', ...sandboxArguments(sandbox.request, own, place.view, place.host), '--', 'sh', '-c'];
-    const [command, ...args] = joinGroups(place.groups, [...bwrap, supervisor(sandbox)]);
+    const file = join(directory, 'arguments');
+    await writeFile(file, sandboxArguments(sandbox.request, own, place.view, place.host).join('\0'), { mode: 0o600 });
+    const [command, ...args] = joinGroups(place.groups, ['sh', '-c', starter, starter, file, supervisor(sandbox)]);
     const env = { PATH: place.path, [markerName]: `${sandbox.token}/` };
     const pid = await startDetached(command, args, { env, cwd: '/', log: log.fd });
     const leader = await identify(pid);
@@ -92,6 +93,20 @@ export async function askHolder(directory: string, exec: string): Promise<void> 
   }
 }
 
+/**
+ * bwrap is the first process inside, where its arguments and environment can be read: no path of the host may be in
+ * them. It gets its arguments from a file, and only the marker from us. Descriptors that whoever started us left open
+ * would lead out of the sandbox: they are closed, which for those of two digits takes bash.
+ */
+const starter = `
+if [ -z "$BASH_VERSION" ] && command -v bash >/dev/null; then exec bash -c "$0" "$0" "$@"; fi
+for each in /proc/self/fd/*; do
+  n=\${each##*/}
+  if [ "$n" -gt 2 ] && { [ "$n" -lt 10 ] || [ -n "$BASH_VERSION" ]; }; then eval "exec $n>&-"; fi
+done
+exec 3<"$1"
+exec env -i ${markerName}="$${markerName}" "$(command -v bwrap)" --args 3 -- sh -c "$2"`;
+
 async function prepare(sandbox: Sandbox, { directory, path }: HolderPlace): Promise<Belongings> {
   const own: Belongings = {
     tmp: join(directory, 'tmp'),
@@ -124,9 +139,9 @@ async function hostFile(path: string): Promise<string> {
  */
 function supervisor(sandbox: Sandbox): string {
   return [
-    `exec 9<>${runInside}/requests`,
+    `exec 9<>${runInside}/requests >/dev/null 2>&1`,
     'while read -r name <&9; do',
-    `  ${markerName}=${sandbox.token}/$name setsid --fork sh "${runInside}/$name/script" 9<&- </dev/null >/dev/null 2>&1`,
+    `  ${markerName}=${sandbox.token}/$name setsid --fork sh "${runInside}/$name/script" 9<&- </dev/null`,
     'done',
   ].join('\n');
 }

@@ -1,0 +1,24 @@
+/** Git LFS pointers (git-lfs specification, docs/spec.md): what stands in git for a file that is kept elsewhere. */
+import { createHash } from 'node:crypto';
+
+export interface LfsPointer {
+  /** SHA-256 of the file it stands for. */
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/** Pointers are shorter than this, by the specification. */
+const longest = 1024;
+const shape =
+  /^version https:\/\/(?:git-lfs|hawser)\.github\.com\/spec\/v1\n(?:ext-\d+-[^\n ]+ sha256:[0-9a-f]{64}\n)*oid sha256:([0-9a-f]{64})\nsize (\d+)\n$/;
+
+export function parseLfsPointer(content: Buffer): LfsPointer | undefined {
+  if (content.length >= longest) return undefined;
+  const match = shape.exec(content.toString('latin1'));
+  return match?.[1] === undefined ? undefined : { sha256: match[1], size: Number(match[2]) };
+}
+
+/** Whether `content` is the file that `pointer` stands for. */
+export function isPointedAt(content: Buffer, pointer: LfsPointer): boolean {
+  return content.length === pointer.size && createHash('sha256').update(content).digest('hex') === pointer.sha256;
+}

@@ -1,0 +1,215 @@
+/**
+ * One checkpoint's objects as one pack with its index (gitformat-pack(5), version 2): written under a temporary name,
+ * fsynced, then renamed, so that a crash leaves either all of it or a stray temporary file. With a pack, fsync is
+ * affordable at every checkpoint (FACTS 2: 300 objects 8.7 ms, loose 222 ms).
+ */
+import { createHash, type Hash, randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { crc32, deflate, deflateSync } from 'node:zlib';
+import type { ObjectFormat, Oid } from '../../domain/oid.ts';
+import { nameOf, type ObjectKind } from './objects.ts';
+
+export interface PackWriter {
+  /** Adds the object unless it is in already; returns its name. */
+  add(kind: ObjectKind, content: Buffer): Promise<Oid>;
+  /** For content whose name the caller knows. */
+  addNamed(oid: Oid, kind: ObjectKind, content: Buffer): Promise<void>;
+  has(oid: Oid): boolean;
+  readonly size: number;
+  /** Makes everything durable and visible. Nothing happens for an empty pack. */
+  finish(): Promise<void>;
+  /** Gives up; leaves nothing behind. */
+  discard(): Promise<void>;
+}
+
+interface Entry {
+  readonly oid: Oid;
+  readonly crc: number;
+  readonly offset: number;
+}
+
+const kindNumbers: Readonly<Record<ObjectKind, number>> = { commit: 1, tree: 2, blob: 3 };
+const headerSize = 12;
+/** Compressed bytes kept in memory before they go to the temporary file. */
+const spillAt = 8 * 2 ** 20;
+/** Above this, compressing would hold up the event loop: to the thread pool. */
+const deflateHere = 32 * 2 ** 10;
+const deflateElsewhere = promisify<Buffer, { level: number }, Buffer>(deflate);
+
+/** `directory` is `<common>/objects/pack`. */
+export function openPackWriter(directory: string, format: ObjectFormat): PackWriter {
+  const stem = join(directory, `tmp_pack_coppice-${process.pid}-${randomBytes(6).toString('hex')}`);
+  const entries = new Map<Oid, Entry>();
+  let pending: Buffer[] = [];
+  let pendingBytes = 0;
+  let offset = headerSize;
+  let file: FileHandle | undefined;
+
+  /** The temporary file begins with room for the header: the number of objects is known last. */
+  const spill = async () => {
+    if (file === undefined) {
+      await mkdir(directory, { recursive: true });
+      file = await open(`${stem}.pack`, 'wx+', 0o444);
+      await file.write(Buffer.alloc(headerSize));
+    }
+    await file.writev(pending);
+    pending = [];
+    pendingBytes = 0;
+    return file;
+  };
+
+  const addNamed = async (oid: Oid, kind: ObjectKind, content: Buffer) => {
+    if (entries.has(oid)) return;
+    const body =
+      content.length > deflateHere ? await deflateElsewhere(content, { level: 1 }) : deflateSync(content, { level: 1 });
+    const head = objectHeader(kind, content.length);
+    entries.set(oid, { oid, offset, crc: crc32(body, crc32(head)) });
+    pending.push(head, body);
+    pendingBytes += body.length;
+    offset += head.length + body.length;
+    if (pendingBytes > spillAt) await spill();
+  };
+
+  const discard = async () => {
+    if (file === undefined) return;
+    await file.close();
+    file = undefined;
+    await Promise.all(['pack', 'idx'].map((end) => rm(`${stem}.${end}`, { force: true })));
+  };
+
+  const finish = async () => {
+    if (entries.size === 0) return;
+    const header = packHeader(entries.size);
+    const inMemory = file === undefined ? pending : undefined;
+    const handle = await spill();
+    const checksum =
+      inMemory === undefined
+        ? await hashOfFile(handle, header, offset, format)
+        : digest(createHash(format).update(header), inMemory);
+    await handle.write(checksum, 0, checksum.length, offset);
+    await handle.write(header, 0, header.length, 0);
+    const index = packIndex([...entries.values()], checksum, format);
+    await Promise.all([handle.datasync(), writeDurably(`${stem}.idx`, index)]);
+    // The index makes the pack visible: last.
+    const final = join(directory, `pack-${checksum.toString('hex')}`);
+    await rename(`${stem}.pack`, `${final}.pack`);
+    await rename(`${stem}.idx`, `${final}.idx`);
+    file = undefined;
+    await handle.close();
+    await syncDirectory(directory);
+  };
+
+  return {
+    add: async (kind, content) => {
+      const oid = nameOf(format, kind, content);
+      await addNamed(oid, kind, content);
+      return oid;
+    },
+    addNamed,
+    has: (oid) => entries.has(oid),
+    get size() {
+      return entries.size;
+    },
+    finish: () =>
+      finish().catch(async (error: unknown) => {
+        await discard();
+        throw error;
+      }),
+    discard,
+  };
+}
+
+function packHeader(count: number): Buffer {
+  const header = Buffer.from('PACK\0\0\0\x02\0\0\0\0', 'latin1');
+  header.writeUInt32BE(count, 8);
+  return header;
+}
+
+/** Kind and size: four bits of the size, then seven a byte, lowest first. */
+function objectHeader(kind: ObjectKind, size: number): Buffer {
+  const bytes: number[] = [];
+  let rest = Math.floor(size / 16);
+  let byte = (kindNumbers[kind] << 4) | (size % 16);
+  while (rest > 0) {
+    bytes.push(byte | 0x80);
+    byte = rest % 128;
+    rest = Math.floor(rest / 128);
+  }
+  bytes.push(byte);
+  return Buffer.from(bytes);
+}
+
+/** Offsets beyond 2 GiB go to a table of their own. */
+function packIndex(entries: readonly Entry[], packChecksum: Buffer, format: ObjectFormat): Buffer {
+  const sorted = entries.toSorted((left, right) => (left.oid < right.oid ? -1 : 1));
+  const fanout = Buffer.alloc(256 * 4);
+  const names = Buffer.from(sorted.map((entry) => entry.oid).join(''), 'hex');
+  const sums = Buffer.alloc(sorted.length * 4);
+  const offsets = Buffer.alloc(sorted.length * 4);
+  const large: Buffer[] = [];
+  const upTo = new Array<number>(256).fill(0);
+  sorted.forEach((entry, index) => {
+    upTo[Number.parseInt(entry.oid.slice(0, 2), 16)] = index + 1;
+    sums.writeUInt32BE(entry.crc, index * 4);
+    if (entry.offset < 2 ** 31) offsets.writeUInt32BE(entry.offset, index * 4);
+    else {
+      offsets.writeUInt32BE(2 ** 31 + large.length, index * 4);
+      const wide = Buffer.alloc(8);
+      wide.writeBigUInt64BE(BigInt(entry.offset));
+      large.push(wide);
+    }
+  });
+  let total = 0;
+  upTo.forEach((count, first) => {
+    total = Math.max(total, count);
+    fanout.writeUInt32BE(total, first * 4);
+  });
+  const body = Buffer.concat([
+    Buffer.from('\xfftOc\0\0\0\x02', 'latin1'),
+    fanout,
+    names,
+    sums,
+    offsets,
+    ...large,
+    packChecksum,
+  ]);
+  return Buffer.concat([body, createHash(format).update(body).digest()]);
+}
+
+function digest(hash: Hash, parts: readonly Buffer[]): Buffer {
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
+
+async function hashOfFile(file: FileHandle, header: Buffer, end: number, format: ObjectFormat): Promise<Buffer> {
+  const hash = createHash(format).update(header);
+  const chunk = Buffer.allocUnsafe(2 ** 20);
+  for (let at = headerSize; at < end; ) {
+    const { bytesRead } = await file.read(chunk, 0, Math.min(chunk.length, end - at), at);
+    if (bytesRead === 0) throw new Error('the temporary pack is shorter than what was written to it');
+    hash.update(chunk.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+  return hash.digest();
+}
+
+async function writeDurably(path: string, content: Buffer): Promise<void> {
+  const file = await open(path, 'wx', 0o444);
+  try {
+    await file.writeFile(content);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

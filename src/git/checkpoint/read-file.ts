@@ -1,0 +1,155 @@
+/** Reads one suspect and says what it is to git: an entry, the same as before, held, or gone again. */
+import { createHash } from 'node:crypto';
+import type { BytePath } from '../../domain/byte-path.ts';
+import type { FileMode, Held, HeldReason, TreeEntry } from '../../domain/change.ts';
+import type { ObjectFormat, Oid } from '../../domain/oid.ts';
+import { type FileStat, readFileAt, readLinkAt, statAt, streamFileAt } from '../../platform/tree-reader.ts';
+import { convert } from './conversion.ts';
+import { mebibytes } from './gate.ts';
+import { type LfsPointer, parseLfsPointer } from './lfs-pointer.ts';
+import { nameOf, type RawEntry } from './objects.ts';
+import type { RuleFiles } from './rule-files.ts';
+import type { Suspect } from './scan.ts';
+import type { Settings } from './settings.ts';
+import type { Breathe } from './slices.ts';
+import { type Seen, seenAs } from './stat-cache.ts';
+
+export interface ReadEntry {
+  readonly kind: 'entry';
+  readonly entry: TreeEntry;
+  /** The bytes to store; undefined where the object is the one recorded before. */
+  readonly content: Buffer | undefined;
+  readonly seen: Seen;
+  /** False when it changed while it was read. */
+  readonly settled: boolean;
+}
+
+/** `gone`: it went away, or became something else, since it was looked at. */
+export type Reading = ReadEntry | { readonly kind: 'held'; readonly held: Held } | { readonly kind: 'gone' };
+
+export interface FileReaderOptions {
+  readonly format: ObjectFormat;
+  readonly settings: Settings;
+  readonly rules: RuleFiles;
+  readonly fileBytes: number;
+  readonly breathe: Breathe;
+  readBlob(oid: Oid): Promise<Buffer | undefined>;
+}
+
+export async function readSuspect(suspect: Suspect, parent: number, options: FileReaderOptions): Promise<Reading> {
+  const name = suspect.path.slice(suspect.path.lastIndexOf('/') + 1);
+  if (suspect.stat.kind === 'link') return readLink(suspect, parent, name, options);
+  if (suspect.stat.size > options.fileBytes) return readLarge(suspect, parent, name, options);
+  return readSmall(suspect, parent, name, options);
+}
+
+function readLink(suspect: Suspect, parent: number, name: string, options: FileReaderOptions): Reading {
+  const readAt = Date.now();
+  const read = readLinkAt(parent, name);
+  if (read === 'gone') return { kind: 'gone' };
+  if (read === 'refused') return unreadable(suspect.path);
+  const oid = nameOf(options.format, 'blob', read.content);
+  return entryOf(suspect, '120000', oid, read.content, seenAs(read.stat, '120000', oid, readAt), read.settled);
+}
+
+async function readSmall(suspect: Suspect, parent: number, name: string, options: FileReaderOptions): Promise<Reading> {
+  const readAt = Date.now();
+  const read = readFileAt(parent, name, options.fileBytes);
+  if (read === 'gone') return { kind: 'gone' };
+  if (read === 'refused') {
+    const now = statAt(parent, name);
+    if (now === undefined || now.size <= options.fileBytes) return unreadable(suspect.path);
+    return readLarge({ ...suspect, stat: now }, parent, name, options);
+  }
+  const { settings, rules } = options;
+  const { before } = suspect;
+  const converted = await convert({
+    content: read.content,
+    attributes: rules.attributesFor(suspect.rules, suspect.path, name),
+    settings,
+    recorded: async () => (before === undefined || before.mode === '160000' ? undefined : options.readBlob(before.oid)),
+  });
+  if (converted.kind === 'held') return held(suspect.path, converted.reason, converted.detail);
+  const mode = modeOf(read.stat, before, settings);
+  const known = (oid: Oid, content: Buffer | undefined) =>
+    entryOf(suspect, mode, oid, content, seenAs(read.stat, mode, oid, readAt), read.settled);
+  if (converted.kind === 'same' && before !== undefined) return known(before.oid, undefined);
+  const content = converted.kind === 'stored' ? converted.content : read.content;
+  const oid = nameOf(options.format, 'blob', content);
+  // Recorded byte for byte as it stands on disk (before there were attributes, say): nobody has changed it.
+  const verbatim = content.equals(read.content) ? oid : nameOf(options.format, 'blob', read.content);
+  return verbatim === before?.oid ? known(verbatim, undefined) : known(oid, content);
+}
+
+/** Too large to record; but a recorded file of that size may simply be unchanged. */
+async function readLarge(suspect: Suspect, parent: number, name: string, options: FileReaderOptions): Promise<Reading> {
+  const { path, before } = suspect;
+  const tooLarge = held(
+    path,
+    'too-large',
+    `${mebibytes(suspect.stat.size)}, over the limit of ${mebibytes(options.fileBytes)}`,
+  );
+  if (before === undefined || before.mode === '160000') return tooLarge;
+  const pointer = await pointerAt(suspect, name, options);
+  if (pointer !== undefined && pointer.size !== suspect.stat.size) return tooLarge;
+  const readAt = Date.now();
+  const hash = createHash(pointer === undefined ? options.format : 'sha256');
+  let begun = pointer !== undefined;
+  const done = await streamFileAt(parent, name, async (chunk, stat) => {
+    if (!begun) hash.update(`blob ${stat.size}\0`);
+    begun = true;
+    hash.update(chunk);
+    await options.breathe();
+  });
+  if (done === 'gone') return { kind: 'gone' };
+  if (done === 'refused') return unreadable(path);
+  if (hash.digest('hex') !== (pointer?.sha256 ?? before.oid)) return tooLarge;
+  const mode = modeOf(done.stat, before, options.settings);
+  return entryOf(suspect, mode, before.oid, undefined, seenAs(done.stat, mode, before.oid, readAt), done.settled);
+}
+
+async function pointerAt(suspect: Suspect, name: string, options: FileReaderOptions): Promise<LfsPointer | undefined> {
+  const filter = options.rules.attributesFor(suspect.rules, suspect.path, name).get('filter');
+  if (suspect.before === undefined || typeof filter !== 'object' || filter.text !== 'lfs') return undefined;
+  const recorded = await options.readBlob(suspect.before.oid);
+  return recorded === undefined ? undefined : parseLfsPointer(recorded);
+}
+
+/** What is torn has no times worth remembering. */
+function entryOf(
+  { before }: Suspect,
+  mode: FileMode,
+  oid: Oid,
+  content: Buffer | undefined,
+  seen: Seen,
+  settled: boolean,
+): Reading {
+  return {
+    kind: 'entry',
+    entry: { mode, oid },
+    content: oid === before?.oid ? undefined : content,
+    seen: settled ? seen : { ...seen, racy: true },
+    settled,
+  };
+}
+
+/** Where the repository says that the disk cannot hold links or the executable bit, what is recorded stays. */
+function modeOf(stat: FileStat, before: RawEntry | undefined, settings: Settings): FileMode {
+  if (!settings.symlinks && before?.mode === '120000') return '120000';
+  if (settings.fileMode) return stat.executable ? '100755' : '100644';
+  return before === undefined ? '100644' : canonicalMode(before.mode) === '100755' ? '100755' : '100644';
+}
+
+/** Old repositories have modes such as 100664. */
+export function canonicalMode(mode: string): FileMode {
+  if (mode === '120000' || mode === '160000') return mode;
+  return (Number.parseInt(mode, 8) & 0o100) !== 0 ? '100755' : '100644';
+}
+
+function held(path: BytePath, reason: HeldReason, detail: string): Reading {
+  return { kind: 'held', held: { path, reason, detail } };
+}
+
+function unreadable(path: BytePath): Reading {
+  return held(path, 'unreadable', 'it cannot be read by the user that coppice runs as');
+}

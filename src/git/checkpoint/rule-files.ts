@@ -1,0 +1,185 @@
+/**
+ * The .gitignore and .gitattributes files of a worktree, read as safely as everything else in it, together with the
+ * repository's own (info/exclude, info/attributes, the user's excludes). Parsed once, again when they change.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type BytePath, joinPath } from '../../domain/byte-path.ts';
+import { type FileStat, type ReadContent, readFileAt, sameStat, statAt } from '../../platform/tree-reader.ts';
+import { type AttributeRules, type Attributes, attributesOf, parseAttributeRules } from './attribute-rules.ts';
+import { type IgnoreRules, parseIgnoreRules } from './ignore-rules.ts';
+import { racyWindow } from './stat-cache.ts';
+
+/** The rules that hold in a directory: its own, and by way of `parent` all that hold above it. */
+export interface DirectoryRules {
+  readonly path: BytePath | '';
+  readonly parent: DirectoryRules | undefined;
+  readonly ignore: IgnoreRules | undefined;
+  readonly attributes: AttributeRules | undefined;
+}
+
+export interface RuleFiles {
+  /** Reads again what belongs to the repository; true when any of it changed. */
+  refresh(): Promise<boolean>;
+  /** The rules of an open directory. `names`: what is in it, where that is known already. */
+  enter(
+    directory: number,
+    path: BytePath | '',
+    parent: DirectoryRules | undefined,
+    names?: ReadonlySet<string>,
+  ): DirectoryRules;
+  /** Whether `enter` met a rule file that is not as it was when the directory was last entered; asking resets it. */
+  takeChanged(): boolean;
+  /** What the rules of a directory and those above say of something in it. */
+  ignores(rules: DirectoryRules, path: BytePath, name: string, directory: boolean): boolean;
+  attributesFor(rules: DirectoryRules, path: BytePath, name: string): Attributes;
+  /** The rules last read for a directory, without looking at the disk. */
+  recall(path: BytePath | ''): DirectoryRules;
+  /** Forgets directories that `exists` does not confirm. */
+  keepOnly(exists: (path: BytePath | '') => boolean): void;
+}
+
+export interface RuleSources {
+  readonly commonDirectory: string;
+  /** Content of the user's own core.excludesFile. */
+  readonly userExcludes: string;
+  readonly ignoreCase: () => boolean;
+}
+
+interface Parsed<Rules> {
+  readonly stat: FileStat;
+  readonly racy: boolean;
+  readonly text: string;
+  readonly rules: Rules;
+}
+
+interface Known {
+  readonly ignore: Parsed<IgnoreRules> | undefined;
+  readonly attributes: Parsed<AttributeRules> | undefined;
+}
+
+/** Larger rule files are not read: nobody writes them, and every path is held against every line. */
+const largestRuleFile = 2 ** 20;
+const nothing: Known = { ignore: undefined, attributes: undefined };
+
+export function openRuleFiles(sources: RuleSources): RuleFiles {
+  const known = new Map<BytePath | '', Known>();
+  let changed = false;
+  let repositoryTexts = '';
+  let shared: { readonly ignores: readonly IgnoreRules[]; readonly attributes: AttributeRules } | undefined;
+
+  const read = <Rules>(
+    directory: number,
+    name: string,
+    before: Parsed<Rules> | undefined,
+    parse: (content: string) => Rules,
+  ): Parsed<Rules> | undefined => {
+    const stat = statAt(directory, name);
+    if (stat?.kind !== 'file') return undefined;
+    if (before !== undefined && !before.racy && sameStat(before.stat, stat)) return before;
+    const content = readFileAt(directory, name, largestRuleFile);
+    return typeof content === 'string' ? undefined : parsed(content, before, parse);
+  };
+
+  const own = (directory: number, path: BytePath | '', names: ReadonlySet<string> | undefined): Known => {
+    const before = known.get(path) ?? nothing;
+    const ignoreCase = sources.ignoreCase();
+    const has = (name: string) => names === undefined || names.has(name);
+    const ignore = has('.gitignore')
+      ? read(directory, '.gitignore', before.ignore, (text) => parseIgnoreRules(text, ignoreCase))
+      : undefined;
+    const attributes = has('.gitattributes')
+      ? read(directory, '.gitattributes', before.attributes, (text) =>
+          parseAttributeRules(text, { ignoreCase, macros: path === '' }),
+        )
+      : undefined;
+    if (ignore?.rules !== before.ignore?.rules || attributes?.rules !== before.attributes?.rules) changed = true;
+    if (ignore === undefined && attributes === undefined) known.delete(path);
+    else known.set(path, { ignore, attributes });
+    return { ignore, attributes };
+  };
+
+  return {
+    async refresh() {
+      const [exclude, attributes] = await Promise.all(
+        ['exclude', 'attributes'].map((name) => readOptional(join(sources.commonDirectory, 'info', name))),
+      );
+      const ignoreCase = sources.ignoreCase();
+      const texts = JSON.stringify([exclude, attributes, ignoreCase]);
+      if (texts === repositoryTexts) return false;
+      if (shared !== undefined) known.clear();
+      repositoryTexts = texts;
+      shared = {
+        ignores: [exclude ?? '', sources.userExcludes].map((text) => parseIgnoreRules(text, ignoreCase)),
+        attributes: parseAttributeRules(attributes ?? '', { ignoreCase, macros: true }),
+      };
+      return true;
+    },
+    enter(directory, path, parent, names) {
+      const { ignore, attributes } = own(directory, path, names);
+      return { path, parent, ignore: ignore?.rules, attributes: attributes?.rules };
+    },
+    takeChanged() {
+      const was = changed;
+      changed = false;
+      return was;
+    },
+    ignores(rules, path, name, directory) {
+      for (let level: DirectoryRules | undefined = rules; level !== undefined; level = level.parent) {
+        const verdict = level.ignore?.verdict(relativeTo(level.path, path), name, directory);
+        if (verdict !== undefined) return verdict === 'ignored';
+      }
+      for (const one of shared?.ignores ?? []) {
+        const verdict = one.verdict(path, name, directory);
+        if (verdict !== undefined) return verdict === 'ignored';
+      }
+      return false;
+    },
+    attributesFor(rules, path, name) {
+      const found = shared === undefined ? [] : [{ rules: shared.attributes, path: path as string }];
+      for (let level: DirectoryRules | undefined = rules; level !== undefined; level = level.parent) {
+        if (level.attributes !== undefined) {
+          found.push({ rules: level.attributes, path: relativeTo(level.path, path) });
+        }
+      }
+      return attributesOf(found, name);
+    },
+    recall(path) {
+      const at = (directory: BytePath | '', parent: DirectoryRules | undefined): DirectoryRules => {
+        const { ignore, attributes } = known.get(directory) ?? nothing;
+        return { path: directory, parent, ignore: ignore?.rules, attributes: attributes?.rules };
+      };
+      let rules = at('', undefined);
+      if (path !== '') for (const name of path.split('/')) rules = at(joinPath(rules.path, name), rules);
+      return rules;
+    },
+    keepOnly(exists) {
+      for (const path of known.keys()) if (!exists(path)) known.delete(path);
+    },
+  };
+}
+
+/** The same text keeps the rules it had. */
+function parsed<Rules>(
+  { content, stat }: ReadContent,
+  before: Parsed<Rules> | undefined,
+  parse: (content: string) => Rules,
+): Parsed<Rules> {
+  const text = content.toString('latin1');
+  const racy = Math.max(stat.mtimeMs, stat.ctimeMs) > Date.now() - racyWindow;
+  return { stat, racy, text, rules: before?.text === text ? before.rules : parse(text) };
+}
+
+function relativeTo(directory: BytePath | '', path: BytePath): string {
+  return directory === '' ? path : path.slice(directory.length + 1);
+}
+
+async function readOptional(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'latin1');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined;
+    throw error;
+  }
+}

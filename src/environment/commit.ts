@@ -44,11 +44,9 @@ index=$(git rev-parse --git-path index)
 rm -f "$index.coppice"; test ! -f "$index" || cp "$index" "$index.coppice" || exit 1
 git read-tree "$COPPICE_TIP" || exit 1
 git update-index -q --refresh >/dev/null 2>&1
-if git commit -q $COPPICE_FLAGS -m "$COPPICE_MESSAGE"; then
-  rm -f "$index.coppice"; git update-ref -d ${incomingRef}; exit 0
-fi
+git commit -q $COPPICE_FLAGS -m "$COPPICE_MESSAGE"
 status=$?
-test ! -f "$index.coppice" || mv -f "$index.coppice" "$index"
+if test "$status" -eq 0; then rm -f "$index.coppice"; elif test -f "$index.coppice"; then mv -f "$index.coppice" "$index"; fi
 git update-ref -d ${incomingRef}
 exit $status
 `;

@@ -11,7 +11,7 @@ import { bringInOutside } from './commit.ts';
 import { runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
 import { Excerpt } from './excerpt.ts';
-import { reconcile } from './reconcile.ts';
+import { type Reconciled, reconcile } from './reconcile.ts';
 import { type RecordFile, updateRecord } from './record.ts';
 import { describeCommand, noteExec } from './running-execs.ts';
 import type { Workplace } from './workplace.ts';
@@ -56,16 +56,16 @@ export async function execInside(
   const forget = await noteExec(workplace, environment.name, id, options.command);
   const output = { stdout: new Excerpt(), stderr: new Excerpt() };
   let end: ExecEnd;
+  let after: Reconciled;
   try {
     const execution = await runtime.exec(container.id, requestOf(options));
     options.onStart?.(execution);
     end = await stream(execution, options, output);
+    // Still noted: should the daemon be the first to see the last changes, it names the same cause.
+    after = await reconcile(workplace, environment, { cause: causeOfEnd(options.command, end), execs: [id] });
   } finally {
     await forget();
   }
-  const shown = describeCommand(options.command);
-  const cause = `exec ${shown}${end.status === 0 ? '' : end.timedOut ? ' (timed out)' : ` (exit ${end.status})`}`;
-  const after = await reconcile(workplace, environment, { cause, execs: [id] });
   const record: ExecRecord = {
     id,
     command: [...options.command],
@@ -85,6 +85,11 @@ export async function execInside(
     held: after.held,
     notImported: after.notImported,
   };
+}
+
+function causeOfEnd(command: readonly string[], end: ExecEnd): string {
+  const how = end.timedOut ? ' (timed out)' : end.status === 0 ? '' : ` (exit ${end.status})`;
+  return `exec ${describeCommand(command)}${how}`;
 }
 
 async function isWatched(workplace: Workplace, { name }: Environment): Promise<boolean> {

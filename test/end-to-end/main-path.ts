@@ -224,7 +224,9 @@ export function mainPath(ground: Ground): void {
       expect(repository.git('rev-parse', 'main')).toBe(head);
       await cli.json(['merge', 'bad', '--into', 'release']);
       expect(show(repository, 'release:a.txt')).toBe('bad');
-      expect(fingerprintOfCheckout(repository.path)).toEqual(before);
+      const others = (files: Record<string, string>) =>
+        Object.entries(files).filter(([path]) => !path.endsWith('heads/release'));
+      expect(others(fingerprintOfCheckout(repository.path))).toEqual(others(before));
     });
 
     it('brings the target in, lets the conflict be resolved inside with plain git, and merges then', async () => {
@@ -287,7 +289,7 @@ export function mainPath(ground: Ground): void {
       );
       await cli.json(['remove', '--force', 'one']);
       expect(existsSync(worktree)).toBe(false);
-      expect(repository.git('worktree', 'list')).not.toContain('coppice');
+      expect(repository.git('worktree', 'list', '--porcelain')).not.toContain('refs/heads/coppice');
       expect(repository.git('branch', '--list', 'coppice/*')).toBe('');
       expect((await cli.run(['show', 'one'])).status).toBe(3);
       repository.git('gc', '--quiet', '--prune=now');

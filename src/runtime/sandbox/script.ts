@@ -32,7 +32,8 @@ export function execScript(request: ScriptRequest): string {
     'fail() { echo "failed $1" >&3; exit; }',
     `cd -- ${quote(request.workdir)} 2>/dev/null || fail bad-workdir`,
     findProgram(command[0] ?? '', environment.PATH ?? ''),
-    `env -i ${[...variables, ...program.map(quote)].join(' ')} <&6 >&4 2>&5 3>&- 4>&- 5>&- 6<&-`,
+    // A session of its own: `kill 0` in the command must not reach this script, which has yet to report.
+    `setsid env -i ${[...variables, ...program.map(quote)].join(' ')} <&6 >&4 2>&5 3>&- 4>&- 5>&- 6<&-`,
     'echo "exit $?" >&3',
     '',
   ].join('\n');

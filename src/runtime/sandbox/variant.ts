@@ -19,6 +19,11 @@ export type Variant =
 
 /** Throws `engine-unreachable` when bubblewrap is asked for by name and does not work. */
 export async function findVariant(options: SandboxOptions): Promise<Variant> {
+  if (process.platform !== 'linux') {
+    throw new CoppiceError('unavailable', 'engine-unreachable', 'The sandbox runtime works on Linux only.', {
+      hint: 'Start Docker or Podman and use --runtime docker.',
+    });
+  }
   if (options.variant === 'plain') return plain('as asked');
   const { surroundings } = options;
   const { home, dataDirectory, configDirectory, stateDirectory, runtimeDirectory } = surroundings;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -5,6 +6,24 @@ import { parseOid } from '../../../src/domain/oid.ts';
 import { gitFilePath } from '../../../src/git/worktree/own-git.ts';
 import { makeRepository } from '../../support/repository.ts';
 import { agentGit, author, contentOf, makeEnvironment, ownGitOf, place, setUp } from './support.ts';
+
+const sandbox = [
+  ...['--unshare-all', '--die-with-parent', '--clearenv', '--setenv', 'PATH', '/usr/bin:/bin', '--cap-drop', 'ALL'],
+  ...['--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin', '--symlink', 'usr/lib', '/lib'],
+  ...[
+    '--symlink',
+    'usr/lib64',
+    '/lib64',
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    '--tmpfs',
+    '/tmp',
+    '--chdir',
+    '/workspace',
+  ],
+];
 
 describe('the base store', () => {
   it('holds the history of the base and nothing else', async () => {
@@ -178,6 +197,50 @@ describe('the own git directory', () => {
     expect(contentOf(at.directories.git, 'objects/info/alternates')).toBe('/coppice/base/objects\n');
     expect(setup.repository.gitIn(at.directories.tree, 'status', '--porcelain', '--branch')).toBe('## coppice/one');
     expect(readdirSync(at.directories.root).sort()).toEqual(['git', 'gitfile', 'tree']);
+  });
+
+  it('works mounted elsewhere, with its .git file out of reach, and leaves the registration on the host alone', async () => {
+    const setup = setUp({ files: { a: 'a\n' } });
+    const at = place(setup);
+    await setup.worktrees.create(at);
+    await setup.worktrees.shareBase(at.tip);
+    const inside = { tree: '/workspace', git: '/coppice/git', base: '/coppice/base' };
+    await setup.worktrees.createOwnGit(ownGitOf(at, { inside, linkTree: false }));
+    const { tree, git } = at.directories;
+    const mounts = ['--bind', tree, inside.tree, '--ro-bind', gitFilePath(at.directories), `${inside.tree}/.git`];
+    const shell = (script: string) =>
+      execFileSync(
+        'bwrap',
+        [
+          ...sandbox,
+          ...mounts,
+          '--bind',
+          git,
+          inside.git,
+          '--ro-bind',
+          setup.store,
+          inside.base,
+          '--',
+          'sh',
+          '-c',
+          script,
+        ],
+        {
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      );
+    expect(shell('git diff-files --name-only; git status --porcelain')).toBe('');
+    expect(() => shell('rm -f .git')).toThrow();
+    expect(() => shell('mv .git x')).toThrow();
+    expect(() => shell('echo gitdir: /tmp > .git')).toThrow();
+    expect(() => shell(`touch ${inside.base}/objects/x`)).toThrow();
+    shell(
+      'echo b > b && git add b && git commit -q -m b && git worktree prune --expire=now && git gc -q --prune=now && git fsck',
+    );
+    expect(shell(`cd ${inside.git} && git log --format=%s`)).toBe('b\nfirst\n');
+    expect(setup.repository.git('worktree', 'list', '--porcelain')).toContain(`worktree ${tree}\nHEAD ${at.tip}\n`);
+    expect(setup.repository.gitIn(tree, 'status', '--porcelain')).toBe('?? b');
   });
 
   it('never replaces a git directory that is there', async () => {

@@ -1,5 +1,5 @@
 /**
- * Filters, merge drivers and diff drivers that the repository's own configuration defines, each set to nothing. Which of
+ * Filters, merge drivers and diff drivers that the repository's own configuration defines, each set to what does nothing. Which of
  * them apply to a file is chosen by attributes, and those an agent can write.
  */
 import { stat } from 'node:fs/promises';
@@ -46,5 +46,6 @@ const plainMerge = 'git merge-file -L ours -L base -L theirs --marker-size=%L %A
 
 function harmless(key: string): string {
   if (key.endsWith('.required')) return 'false';
+  if (key.endsWith('.textconv')) return 'cat';
   return key.startsWith('merge.') && key.endsWith('.driver') ? plainMerge : '';
 }

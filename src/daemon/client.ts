@@ -4,6 +4,7 @@ import { CoppiceError } from '../domain/error.ts';
 import type { DaemonEvent } from './events.ts';
 import { linesOf } from './lines.ts';
 import {
+  type EnvironmentTarget,
   encode,
   fromWire,
   longestReply,
@@ -13,8 +14,8 @@ import {
   type ParamsOf,
   parseMessage,
   protocolVersion,
+  type RepositoryTarget,
   type ResultOf,
-  type Target,
 } from './protocol.ts';
 import type { DaemonStatus, Pong } from './status.ts';
 
@@ -22,8 +23,9 @@ import type { DaemonStatus, Pong } from './status.ts';
 export interface DaemonClient {
   ping(): Promise<Pong>;
   status(): Promise<DaemonStatus>;
-  watch(target: Target): Promise<{ readonly watching: boolean }>;
-  unwatch(target: Target): Promise<void>;
+  /** See `methods.watch` in protocol.ts. */
+  watch(target: RepositoryTarget): Promise<{ readonly watching: boolean }>;
+  unwatch(target: EnvironmentTarget): Promise<void>;
   /** Asks it to end. `ended` tells when it has. */
   stop(): Promise<void>;
   /** From now on, until the daemon ends, `signal` aborts or the caller breaks out. One iteration per client. */
@@ -38,8 +40,15 @@ interface Waiting {
   reject(error: CoppiceError): void;
 }
 
-/** Milliseconds for an answer. Letting go of an environment waits for what runs in it. */
-const patience = 30_000;
+/** Milliseconds for an answer. Letting go of an environment waits for what runs in it; opening many takes a while. */
+const patience: Readonly<Record<Method, number>> = {
+  ping: 3_000,
+  status: 3_000,
+  watch: 30_000,
+  unwatch: 30_000,
+  stop: 3_000,
+  subscribe: 3_000,
+};
 
 /** Undefined when no daemon listens there. */
 export function connect(path: string): Promise<DaemonClient | undefined> {
@@ -88,7 +97,7 @@ function clientOver(socket: Socket): DaemonClient {
     if (failure !== undefined) throw failure;
     const id = ++lastId;
     const answered = new Promise<unknown>((resolve, reject) => waiting.set(id, { resolve, reject }));
-    const timer = setTimeout(() => waiting.get(id)?.reject(silent(method)), patience);
+    const timer = setTimeout(() => waiting.get(id)?.reject(silent(method)), patience[method]);
     socket.write(encode({ v: protocolVersion, id, method, params }));
     try {
       return checkResult(method, await answered);

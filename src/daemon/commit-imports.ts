@@ -1,5 +1,5 @@
 /** Brings the agent's own commits over when its HEAD may have moved. */
-import type { Clock } from './clock.ts';
+import { type Clock, within } from './clock.ts';
 import type { Happening } from './events.ts';
 import { countFailures } from './failures.ts';
 import { pace } from './pace.ts';
@@ -62,13 +62,7 @@ export function makeCommitImports(watched: Watched, tools: ImportTools): CommitI
         underWay = false;
         tools.onDue();
       });
-    await new Promise<void>((resolve) => {
-      const cancel = clock.after(pace.importing, resolve);
-      void settled.then(() => {
-        cancel();
-        resolve();
-      });
-    });
+    await within(clock, pace.importing, settled);
   }
 
   async function isActive(): Promise<boolean> {

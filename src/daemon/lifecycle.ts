@@ -1,6 +1,6 @@
 /** Starts the daemon when it is needed, replaces an older one, ends it. */
 import { closeSync } from 'node:fs';
-import { CoppiceError } from '../domain/error.ts';
+import { CoppiceError, hasCode } from '../domain/error.ts';
 import { withLock } from '../platform/lock.ts';
 import { startDetached } from '../platform/process.ts';
 import { childEnvironment, type Surroundings } from '../platform/surroundings.ts';
@@ -56,12 +56,15 @@ export async function ensureDaemon(surroundings: Surroundings, how: DaemonEntry)
 export async function stopDaemon(surroundings: Surroundings): Promise<boolean> {
   const client = await connectToDaemon(surroundings);
   if (client === undefined) return false;
-  const { pid } = await client.ping();
-  // While the connection is open that process lives, so its number is still its own.
-  const timer = setTimeout(() => process.kill(pid, 'SIGKILL'), longestEnd);
+  let timer: NodeJS.Timeout | undefined;
   try {
+    const { pid } = await client.ping();
+    // While the connection is open that process lives, so its number is still its own.
+    timer = setTimeout(() => process.kill(pid, 'SIGKILL'), longestEnd);
     await client.stop();
     await client.ended;
+  } catch (error) {
+    if (!hasCode(error, 'daemon-gone')) throw error;
   } finally {
     clearTimeout(timer);
     client.close();
@@ -76,8 +79,10 @@ async function currentDaemon(surroundings: Surroundings, build: Build): Promise<
     const pong = await client.ping();
     if (!isNewer(build, pong.build)) return client;
   } catch (error) {
+    client.close();
     // It was just ending.
-    if (!(error instanceof CoppiceError) || error.code !== 'daemon-gone') throw error;
+    if (hasCode(error, 'daemon-gone')) return undefined;
+    throw error;
   }
   client.close();
   return undefined;

@@ -1,17 +1,16 @@
 /** The daemon process: exactly one for each user's runtime directory. It makes things sooner, never different. */
 import { repositoryIdOf } from '../domain/directories.ts';
-import { CoppiceError } from '../domain/error.ts';
-import { type Lock, tryLock } from '../platform/lock.ts';
 import type { Surroundings } from '../platform/surroundings.ts';
 import { chooseWatchers, type Watchers } from '../watch/choose.ts';
-import { connect } from './client.ts';
+import { becomeTheOne } from './become-the-one.ts';
 import { systemClock } from './clock.ts';
+import { type Ending, whenToEnd } from './ending.ts';
 import type { DaemonEvent } from './events.ts';
 import { describeError } from './failures.ts';
 import { type Log, logPathOf, makeLog } from './log.ts';
-import type { Target } from './protocol.ts';
+import type { RepositoryTarget } from './protocol.ts';
 import { type DaemonServer, serve } from './server.ts';
-import { daemonLockOf, makeSocketDirectory, socketPathOf } from './socket.ts';
+import { makeSocketDirectory, socketPathOf } from './socket.ts';
 import type { Build } from './status.ts';
 import { supervise } from './supervisor.ts';
 import type { Listed } from './watched.ts';
@@ -40,10 +39,11 @@ export interface DaemonOptions {
 
 /** Milliseconds that saving what has been hinted may hold up the end. */
 const lastWords = 5_000;
-/** Milliseconds in which a daemon that is ending is waited for. */
-const takeOver = 5_000;
 
-/** Resolves when the daemon has ended; at once, to `already-running`, when another answers. */
+/**
+ * Resolves when the daemon has ended; at once, to `already-running`, when another answers. Work that hangs is not waited
+ * for: the caller exits the process then.
+ */
 export async function runDaemon(
   surroundings: Surroundings,
   load: LoadWatched,
@@ -65,52 +65,6 @@ export async function runDaemon(
     await lock.release();
   }
   return 'ended';
-}
-
-/** The lock, or undefined when another daemon holds it and answers. */
-async function becomeTheOne(surroundings: Surroundings, path: string): Promise<Lock | undefined> {
-  const until = performance.now() + takeOver;
-  for (;;) {
-    const lock = await tryLock(daemonLockOf(surroundings));
-    if (lock !== undefined) return lock;
-    const other = await connect(path);
-    other?.close();
-    if (other !== undefined) return undefined;
-    if (performance.now() > until) {
-      throw new CoppiceError('unavailable', 'daemon-stuck', 'Another daemon holds the lock but does not answer.', {
-        hint: 'Look for a hung `coppice daemon` process and end it.',
-      });
-    }
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
-
-interface Ending {
-  readonly promise: Promise<string>;
-  end(reason: string): void;
-  dispose(): void;
-}
-
-function whenToEnd(signal: AbortSignal | undefined): Ending {
-  let end: (reason: string) => void = () => undefined;
-  const promise = new Promise<string>((resolve) => {
-    end = resolve;
-  });
-  const onSignal = (name: NodeJS.Signals) => end(name);
-  const onAbort = () => end('aborted');
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  signal?.addEventListener('abort', onAbort);
-  if (signal?.aborted) onAbort();
-  return {
-    promise,
-    end,
-    dispose: () => {
-      process.off('SIGTERM', onSignal);
-      process.off('SIGINT', onSignal);
-      signal?.removeEventListener('abort', onAbort);
-    },
-  };
 }
 
 interface Life {
@@ -157,9 +111,9 @@ async function live({ surroundings, load, options, path, log, ending }: Life): P
     loading = loading.then(loadNow);
     return loading;
   };
-  const isWatched = (id: string, name: string) =>
-    supervisor.status().some((status) => status.repository === id && status.name === name);
-  const learn = ({ dataDirectory, commonDirectory }: Target) => {
+  const isWatched = (id: string, name: string | undefined) =>
+    supervisor.status().some((each) => each.repository === id && (name === undefined || each.name === name));
+  const learn = ({ dataDirectory, commonDirectory }: RepositoryTarget) => {
     dataDirectories.add(dataDirectory);
     commonDirectories.add(commonDirectory);
     return repositoryIdOf(commonDirectory);
@@ -170,7 +124,7 @@ async function live({ surroundings, load, options, path, log, ending }: Life): P
     status: () => ({ pid: process.pid, build, startedAt, environments: [...supervisor.status()], lastError }),
     watch: async ({ params }) => {
       const id = learn(params);
-      supervisor.resume(id, params.name);
+      if (params.name !== undefined) supervisor.resume(id, params.name);
       await reloadList();
       return { watching: isWatched(id, params.name) };
     },

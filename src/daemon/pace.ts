@@ -36,7 +36,7 @@ export function scanPause(scan: {
   readonly idleFor: number;
   readonly polling: boolean;
 }): number {
-  const wanted = scan.polling ? pace.scan : Math.min(Math.max(scan.idleFor / 10, pace.scan), pace.idleScan);
+  const wanted = scan.polling ? pace.scan : Math.min(Math.max(Math.round(scan.idleFor / 10), pace.scan), pace.idleScan);
   return Math.max(wanted, scan.took * 50);
 }
 

@@ -14,14 +14,15 @@ export const longestRequest = 65_536;
 /** Bytes of one answer. */
 export const longestReply = 64 * 2 ** 20;
 
-/** Names an environment. The repository's id is made from its common git directory. */
-export const targetSchema = z.object({
-  dataDirectory: z.string().check(z.minLength(1)),
-  /** Real path. */
-  commonDirectory: z.string().check(z.minLength(1)),
-  name: z.string().check(z.minLength(1)),
-});
-export type Target = z.infer<typeof targetSchema>;
+const text = z.string().check(z.minLength(1));
+
+/** Names a repository: its id is made from the real path of its common git directory. */
+const repositorySchema = z.object({ dataDirectory: text, commonDirectory: text, name: z.optional(text) });
+export type RepositoryTarget = z.infer<typeof repositorySchema>;
+
+/** Names one of its environments. */
+const environmentSchema = z.object({ dataDirectory: text, commonDirectory: text, name: text });
+export type EnvironmentTarget = z.infer<typeof environmentSchema>;
 
 const nothing = z.optional(z.object({}));
 const done = z.object({});
@@ -30,10 +31,13 @@ const done = z.object({});
 export const methods = {
   ping: { params: nothing, result: pongSchema },
   status: { params: nothing, result: daemonStatusSchema },
-  /** `watching` is false when no such environment is to be found. */
-  watch: { params: targetSchema, result: z.object({ watching: z.boolean() }) },
+  /**
+   * Look again at what is to be watched in a repository, after an environment was made, started, stopped or removed.
+   * With a name, `watching` tells whether that environment is watched now; without, whether any is.
+   */
+  watch: { params: repositorySchema, result: z.object({ watching: z.boolean() }) },
   /** Answered once nothing of the daemon runs in that environment any more. */
-  unwatch: { params: targetSchema, result: done },
+  unwatch: { params: environmentSchema, result: done },
   /** Answered at once; the connection closes when the daemon has ended. */
   stop: { params: nothing, result: done },
   subscribe: { params: nothing, result: done },

@@ -1,6 +1,6 @@
 /** Watches many environments of many repositories. What one of them throws never reaches another. */
 import type { Watchers } from '../watch/choose.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, within } from './clock.ts';
 import { type EnvironmentWatch, watchEnvironment } from './environment-watch.ts';
 import type { DaemonEvent, Happening } from './events.ts';
 import { countFailures, describeError, type Failures } from './failures.ts';
@@ -31,11 +31,14 @@ export interface Supervisor {
 interface Entry {
   readonly listed: Listed;
   readonly failures: Failures;
+  opening: boolean;
   watch: EnvironmentWatch | undefined;
 }
 
 /** Whoever suspended an environment may have died. */
 const longestSuspension = 300_000;
+/** Milliseconds for one environment to be opened or let go of, before others are no longer kept waiting. */
+const patience = 10_000;
 /** Opening and scanning at once: more gains nothing on few cores. */
 const atOnce = 3;
 
@@ -46,6 +49,7 @@ export function supervise(tools: SupervisorTools): Supervisor {
   const scanning = makeSlots(atOnce, clock);
   const opening = makeSlots(atOnce, clock);
   let turn: Promise<void> = Promise.resolve();
+  let closed = false;
 
   const next = (work: () => Promise<void>) => {
     turn = turn.then(work);
@@ -63,22 +67,31 @@ export function supervise(tools: SupervisorTools): Supervisor {
     await Promise.all(gone.map(letGo));
     for (const each of wanted.values()) {
       if (!entries.has(each.key)) {
-        entries.set(each.key, { listed: each, failures: countFailures(clock), watch: undefined });
+        entries.set(each.key, { listed: each, failures: countFailures(clock), opening: false, watch: undefined });
       }
     }
-    await Promise.all([...entries.values()].map((entry) => opening.use(() => open(entry))));
+    const toOpen = [...entries.values()].filter(isToBeOpened);
+    await within(clock, patience, Promise.all(toOpen.map((entry) => opening.use(() => open(entry)))));
+  }
+
+  function isToBeOpened({ watch, opening, failures }: Entry): boolean {
+    return watch === undefined && !opening && failures.notBefore <= clock.now();
   }
 
   async function open(entry: Entry): Promise<void> {
-    if (entry.watch !== undefined || entry.failures.notBefore > clock.now()) return;
     const emit = emitter(entry.listed);
+    entry.opening = true;
     try {
       const watched = await entry.listed.open();
+      // It took so long that it is not wanted any more.
+      if (closed || entries.get(entry.listed.key) !== entry) return await watched.close();
       entry.watch = watchEnvironment(watched, { clock, watchers: tools.watchers, slots: scanning, emit });
       entry.failures.succeeded();
     } catch (error) {
       const { code, message } = entry.failures.failed(error);
       emit({ type: 'error', code, message });
+    } finally {
+      entry.opening = false;
     }
   }
 
@@ -86,7 +99,7 @@ export function supervise(tools: SupervisorTools): Supervisor {
     entries.delete(entry.listed.key);
     const emit = emitter(entry.listed);
     try {
-      await entry.watch?.close();
+      if (entry.watch !== undefined) await within(clock, patience, entry.watch.close());
     } catch (error) {
       emit({ type: 'error', ...describeError(error) });
     }
@@ -103,7 +116,9 @@ export function supervise(tools: SupervisorTools): Supervisor {
     get size() {
       return entries.size;
     },
-    update: (listed) => next(() => update(listed)),
+    update: async (listed) => {
+      if (!closed) await next(() => update(listed));
+    },
     suspend: (repositoryId, name) => {
       const id = idOf({ repositoryId, name });
       suspended.set(id, clock.now() + longestSuspension);
@@ -112,14 +127,10 @@ export function supervise(tools: SupervisorTools): Supervisor {
     },
     resume: (repositoryId, name) => void suspended.delete(idOf({ repositoryId, name })),
     status: () => [...entries.values()].map((entry) => entry.watch?.status() ?? unopened(entry)),
-    close: (milliseconds) =>
-      new Promise((resolve) => {
-        const cancel = clock.after(milliseconds, resolve);
-        void next(closeAll).finally(() => {
-          cancel();
-          resolve();
-        });
-      }),
+    close: async (milliseconds) => {
+      closed = true;
+      await within(clock, milliseconds, next(closeAll));
+    },
   };
 }
 

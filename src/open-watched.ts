@@ -66,10 +66,19 @@ async function listedIn(workplace: Workplace): Promise<readonly Listed[]> {
     }));
 }
 
+/** Checkpoints between two looks at how many packs there are. */
+const tidyEvery = 10;
+
 async function openWatched(workplace: Workplace, environment: Environment): Promise<Watched> {
   const checkpointer = await workplace.openCheckpointer(checkpointerRequest(environment));
   const { commonDirectory, id } = workplace.repository;
   const { name, directories } = environment;
+  let made = 0;
+  /** Beside the checkpoints, never before one. */
+  const tidy = () => {
+    made += 1;
+    if (made % tidyEvery === 0) workplace.housekeep().catch(() => undefined);
+  };
   return {
     key: `${id}/${name}/${environment.record.createdAt}`,
     repositoryId: id,
@@ -81,12 +90,14 @@ async function openWatched(workplace: Workplace, environment: Environment): Prom
       if (!isMaterialized(environment)) throw gone(environment);
       const execs = await runningExecs(commonDirectory, name);
       const operation = await workplace.agentGit.operationInProgress(directories.git);
-      return checkpointer.checkpoint({
+      const done = await checkpointer.checkpoint({
         cause: execs.length > 0 ? causeOf(execs) : cause,
         execs: execs.map((exec) => exec.id),
         ...(paths === undefined ? {} : { paths }),
         ...(operation === undefined ? {} : { operation }),
       });
+      if (done.checkpoint !== undefined) tidy();
+      return done;
     },
     headHint: () => workplace.agentGit.readHeadHint(directories.git),
     async importCommits() {

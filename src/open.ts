@@ -12,6 +12,8 @@ import { cacheDirectory } from './environment/running-execs.ts';
 import type { CheckpointerFor, Workplace } from './environment/workplace.ts';
 import { operationInProgress, readHeadHint } from './git/agent-head.ts';
 import { openCheckpointer } from './git/checkpoint/open-checkpointer.ts';
+import { rollUpPacks } from './git/checkpoint/roll-up.ts';
+import { seedStatCache } from './git/checkpoint/seed.ts';
 import { type CheckpointerRequest, defaultHoldLimits } from './git/checkpointer.ts';
 import { type HostGit, hostGit } from './git/host-git.ts';
 import { createMerging } from './git/merge/merging.ts';
@@ -99,7 +101,8 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
     },
     openCheckpointer: async (wanted) =>
       openCheckpointer(request(wanted), await checkpointerTools(git, repository, surroundings)),
-    seedStatCache: async () => undefined,
+    seedStatCache: async (wanted) => seedStatCache(request(wanted), { git, objectFormat }),
+    housekeep: async () => void (await rollUpPacks(git)),
     readTreeFile: async (tree, path) => readFileBelow(tree, path),
     async close() {
       await runtimes.close();

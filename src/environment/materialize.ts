@@ -41,8 +41,10 @@ export async function materialize(workplace: Workplace, environment: Environment
   await mkdir(directories.root, { recursive: true, mode: 0o700 });
   await noteRepository(workplace);
   await workplace.worktrees.create({ name, directories, branch: refs.branch, tip: at.tip });
-  await workplace.seedStatCache(checkpointerRequest(environment));
   const files = since();
+  // Nothing runs inside before this function returns, so nobody can write meanwhile.
+  const seeding = workplace.seedStatCache(checkpointerRequest(environment));
+  seeding.catch(() => undefined);
   await mkdir(directories.home, { recursive: true, mode: 0o700 });
   await sharing;
   await workplace.worktrees.createOwnGit({
@@ -57,6 +59,7 @@ export async function materialize(workplace: Workplace, environment: Environment
   const git = since();
   const container = await runtime.create(containerRequest(workplace, environment, runtime));
   await runtime.start(container.id);
+  await seeding;
   const total = since();
   return { files, git: git - files, container: total - git, total };
 }

@@ -92,6 +92,7 @@ export async function reconcileFully(
   options: ReconcileOptions = {},
 ): Promise<Reconciled> {
   const first = await reconcile(workplace, environment, { rehash: true, ...options });
+  await workplace.housekeep();
   if (first.notImported === undefined) return first;
   if (!hasCode(first.notImported, 'not-running')) throw first.notImported;
   const imported = await withContainerRunning(workplace, first.environment, () =>

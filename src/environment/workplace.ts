@@ -92,6 +92,8 @@ export interface Workplace {
   openCheckpointer(request: CheckpointerFor): Promise<Checkpointer>;
   /** Fills the stat cache of a tree that was checked out from `tip` a moment ago and that nobody can have changed. */
   seedStatCache(request: CheckpointerFor): Promise<void>;
+  /** Joins the many small packs of checkpoints into few; nothing to do most of the time. Never on the path of a checkpoint. */
+  housekeep(): Promise<void>;
   /** One file of an environment, read without following links; undefined when it is no readable file. */
   readTreeFile(tree: string, path: string): Promise<Buffer | undefined>;
   close(): Promise<void>;

@@ -13,7 +13,7 @@ export interface GitCall {
   /** Another git directory than the common one, e.g. a worktree's registration. As the user: default is what `directory` leads to. */
   readonly gitDirectory?: string;
   readonly workTree?: string;
-  /** Where git runs. Default: the git directory itself, so that no attribute file of any checkout is in reach. */
+  /** Where git runs. Default: the git directory itself (with a work tree: `/`), so that no checkout's attributes are in reach. */
   readonly cwd?: string;
   /** Variables on top, e.g. GIT_INDEX_FILE, GIT_OBJECT_DIRECTORY. */
   readonly env?: Readonly<Record<string, string>>;
@@ -68,7 +68,9 @@ export function hostGit(commonDirectory: string, surroundings: Surroundings): Ho
     ...place({ ...call, gitDirectory: call.gitDirectory ?? commonDirectory }),
     ...args,
   ];
-  const cwdOf = (call: GitCall) => call.cwd ?? call.gitDirectory ?? commonDirectory;
+  // Not below a work tree, where git would take the paths it is given for relative ones.
+  const cwdOf = (call: GitCall) =>
+    call.cwd ?? (call.workTree === undefined ? (call.gitDirectory ?? commonDirectory) : '/');
   const environmentOf = async (call: GitCall) => ({ ...env, ...(await disarmed()), ...call.env });
   const runOurs = async (args: readonly string[], call: GitCall = {}) => {
     const options = { ...optionsOf(call), cwd: cwdOf(call), env: await environmentOf(call) };

@@ -23,6 +23,7 @@ export const catalog = {
   watch: async () => (await import('./watch.ts')).watch,
   daemon: async () => (await import('./daemon.ts')).daemon,
   doctor: async () => (await import('./doctor.ts')).doctor,
+  demo: async () => (await import('./demo.ts')).demo,
 } as const;
 
 export type OperationName = keyof typeof catalog;

@@ -8,7 +8,7 @@ import { waitUntilReady } from '../environment/ready.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import type { Execution } from '../runtime/runtime.ts';
 import { type Context, flag, nameArgument, operation } from './operation.ts';
-import { heldView, renderHeld } from './views.ts';
+import { heldView, plainStyle, renderHeld } from './views.ts';
 
 export const exec = operation({
   name: 'exec',
@@ -135,17 +135,7 @@ function narrate(
   if (done.end.timedOut) context.report(`Ended after ${options.timeoutSeconds} s.`);
   if (done.notImported !== undefined)
     context.report(`Commits inside are not brought out yet: ${done.notImported.message}`);
-  const plain = (text: string) => text;
-  const held = renderHeld(heldView(done.held), {
-    bold: plain,
-    dim: plain,
-    red: plain,
-    green: plain,
-    yellow: plain,
-    cyan: plain,
-    colour: false,
-    now: new Date(0),
-  });
+  const held = renderHeld(heldView(done.held), plainStyle);
   if (held !== '') context.report(held);
 }
 

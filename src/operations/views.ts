@@ -133,3 +133,19 @@ function visible(text: string): number {
 export function short(oid: string): string {
   return shortOid(oid as Parameters<typeof shortOid>[0]);
 }
+
+const asIs = (text: string) => text;
+
+/** No colour at all. */
+export const plainStyle: Style = {
+  bold: asIs,
+  dim: asIs,
+  red: asIs,
+  green: asIs,
+  yellow: asIs,
+  cyan: asIs,
+  colour: false,
+  get now() {
+    return new Date();
+  },
+};

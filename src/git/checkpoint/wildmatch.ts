@@ -85,7 +85,8 @@ function runs(tokens: readonly Token[], text: string, options: MatchOptions): bo
     for (let state = 0; state < tokens.length; state++) {
       const token = tokens[state];
       if (now[state] !== 1 || token === undefined || !accepts(token, byte, options)) continue;
-      enter(tokens, next, token.kind === 'star' ? state : state + 1);
+      const stays = token.kind === 'star';
+      enter(tokens, next, stays ? state : state + 1, stays);
       alive = true;
     }
     if (!alive) return false;
@@ -94,15 +95,13 @@ function runs(tokens: readonly Token[], text: string, options: MatchOptions): bo
   return now[tokens.length] === 1;
 }
 
-/** Marks `state` and whatever it leads to without reading anything. */
-function enter(tokens: readonly Token[], states: Uint8Array, start: number): void {
-  let state = start;
-  for (;;) {
-    if (states[state] === 1) return;
+/** Marks `state` and whatever it leads to without reading anything. `again`: a star that has taken something already. */
+function enter(tokens: readonly Token[], states: Uint8Array, start: number, again = false): void {
+  for (let state = start, staying = again; ; staying = false) {
     states[state] = 1;
     const token = tokens[state];
     if (token?.kind !== 'star') return;
-    if (token.optional) enter(tokens, states, state + 2);
+    if (token.optional && !staying) enter(tokens, states, state + 2);
     state += 1;
   }
 }

@@ -25,16 +25,10 @@ export async function endTree(
     if (ran && (await execState(engine, exec)).ended) return;
     await delay(pause);
   }
-  await engine.call(
-    { failed: `The container ${inside.name} could not be killed`, ...inside.doing },
-    60,
-    async (docker) => {
-      const container = docker.getContainer(inside.id);
-      await container.kill();
-      await container.wait();
-      await container.start();
-    },
-  );
+  const doing = { failed: `The container ${inside.name} could not be restarted`, ...inside.doing };
+  await engine.call(doing, 60, async (docker, abortSignal) => {
+    await docker.getContainer(inside.id).restart({ t: 0, ...(abortSignal === undefined ? {} : { abortSignal }) });
+  });
 }
 
 /** To the command itself, not to its guard: tini would pass it on, except for KILL and STOP. */

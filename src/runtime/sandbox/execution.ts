@@ -134,14 +134,10 @@ async function begun(started: Promise<boolean>, place: ExecPlace): Promise<void>
     first = value;
   });
   for (;;) {
-    await Promise.race([started, pause(100, undefined, { ref: true })]);
+    await Promise.race([started, pause(100, undefined, { ref: false })]);
     if (first === true) return;
     if (first === false || performance.now() > until || !(await place.alive())) break;
   }
-  await endPack(place.pack);
-  await place.channel.letGo();
-  place.channel.destroy();
-  await place.cleanUp();
   throw new CoppiceError('unavailable', 'engine-error', 'The sandbox did not start the command.', {
     hint: 'Its limit of processes may be reached: `coppice stop` ends them all.',
   });

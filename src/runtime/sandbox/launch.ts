@@ -61,46 +61,57 @@ export async function launchExec(id: string, request: ExecRequest, launcher: Lau
   const sandbox = await launcher.store.read(id);
   refuseRoot(sandbox, request, launcher);
   const isPlain = sandbox.variant === 'plain';
+  await requireRunning(sandbox, launcher);
+  if (!isPlain && !(await holderStands(launcher.store.directoryOf(id)))) await putUpAgain(sandbox, launcher);
+  const exec = randomUUID();
+  const path = pathOf(launcher.surroundings);
+  const directory = join(runDirectory(launcher.store.directoryOf(id)), exec);
+  const limited = isPlain && sandbox.request.limits.pids !== undefined;
+  const pack = { leaders: [], marker: markerOf(sandbox, exec), limited };
+  const channel = await openChannel(directory, request.stdin ?? false, path);
+  const cleanUp = () => rm(directory, { recursive: true, force: true });
+  try {
+    const script = join(directory, 'script');
+    const seen = isPlain ? directory : join(runInside, exec);
+    await writeFile(script, scriptFor(sandbox, exec, seen, request, launcher), { mode: 0o600 });
+    const alive = isPlain
+      ? await startPlain(sandbox, exec, script, launcher)
+      : await askSandbox(launcher.store.directoryOf(id), exec);
+    const execution = await followExec(request, { channel, pack, alive, path, cleanUp });
+    // Whoever stopped the sandbox meanwhile may not have seen this command yet.
+    await requireRunning(sandbox, launcher);
+    return execution;
+  } catch (error) {
+    await endPack(pack);
+    await channel.letGo();
+    channel.destroy();
+    await cleanUp();
+    throw error;
+  }
+}
+
+async function putUpAgain(sandbox: Sandbox, launcher: Launcher): Promise<void> {
   await withSandbox(sandbox, async () => {
     await requireRunning(sandbox, launcher);
     await ensureStanding(sandbox, launcher);
   });
-  const directory = launcher.store.directoryOf(id);
-  const exec = randomUUID();
-  const path = pathOf(launcher.surroundings);
-  const execDirectory = join(runDirectory(directory), exec);
-  const channel = await openChannel(execDirectory, request.stdin ?? false, path);
-  await writeFile(
-    join(execDirectory, 'script'),
-    execScript({
-      directory: isPlain ? execDirectory : join(runInside, exec),
-      command: request.command,
-      workdir: request.workdir ?? sandbox.request.workdir,
-      environment: environmentOf(sandbox, exec, request, launcher),
-      stdin: request.stdin ?? false,
-      terminal: request.terminal,
-    }),
-    { mode: 0o600 },
-  );
-  const limited = isPlain && sandbox.request.limits.pids !== undefined;
-  const pack = { leaders: [], marker: markerOf(sandbox, exec), limited };
-  const alive = isPlain
-    ? await startPlain(sandbox, exec, join(execDirectory, 'script'), launcher)
-    : await askSandbox(directory, exec);
-  const execution = await followExec(request, {
-    channel,
-    pack,
-    alive,
-    path,
-    cleanUp: () => rm(execDirectory, { recursive: true, force: true }),
+}
+
+function scriptFor(
+  sandbox: Sandbox,
+  exec: string,
+  directory: string,
+  request: ExecRequest,
+  launcher: Launcher,
+): string {
+  return execScript({
+    directory,
+    command: request.command,
+    workdir: request.workdir ?? sandbox.request.workdir,
+    environment: environmentOf(sandbox, exec, request, launcher),
+    stdin: request.stdin ?? false,
+    terminal: request.terminal,
   });
-  try {
-    await requireRunning(sandbox, launcher);
-  } catch (error) {
-    await endPack(pack);
-    throw error;
-  }
-  return execution;
 }
 
 async function askSandbox(directory: string, exec: string): Promise<() => Promise<boolean>> {

@@ -90,14 +90,15 @@ async function openWatched(workplace: Workplace, environment: Environment): Prom
       if (!isMaterialized(environment)) throw gone(environment);
       const execs = await runningExecs(commonDirectory, name);
       const operation = await workplace.agentGit.operationInProgress(directories.git);
+      const actual = execs.length > 0 ? causeOf(execs) : cause;
       const done = await checkpointer.checkpoint({
-        cause: execs.length > 0 ? causeOf(execs) : cause,
+        cause: actual,
         execs: execs.map((exec) => exec.id),
         ...(paths === undefined ? {} : { paths }),
         ...(operation === undefined ? {} : { operation }),
       });
       if (done.checkpoint !== undefined) tidy();
-      return done;
+      return { ...done, cause: actual };
     },
     headHint: () => workplace.agentGit.readHeadHint(directories.git),
     async importCommits() {

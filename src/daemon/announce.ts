@@ -42,7 +42,7 @@ function checkpointEvent(oid: string, changes: Checkpointed['changes'], cause: C
     type: 'checkpoint',
     oid,
     subject: subjectOf(changes),
-    cause,
+    cause: result.cause ?? cause,
     changed: changes.length,
     changes: changes.slice(0, listed).map(({ path, kind }) => ({ path: textOf(path), kind })),
   };

@@ -48,6 +48,8 @@ export interface Checkpointed {
   /** Some file was still being written: to be called again soon. */
   readonly unsettled: boolean;
   readonly changes: readonly Change[];
+  /** What the checkpoint names as its cause, where that is not what was asked for. */
+  readonly cause?: Cause;
 }
 
 export interface ImportedCommit {

@@ -55,7 +55,7 @@ exit $status
 export async function commitTail(workplace: Workplace, start: Environment, request: CommitRequest): Promise<Committed> {
   const { environment, operation } = await reconcileFully(workplace, start);
   if (operation !== undefined) throw inProgress(environment, operation);
-  if (environment.at.tip === environment.at.head) {
+  if (await sameTree(workplace, environment.at.tip, environment.at.head)) {
     throw new CoppiceError(
       'failed',
       'nothing-to-commit',
@@ -71,6 +71,12 @@ export async function commitTail(workplace: Workplace, start: Environment, reque
     return commitInside(workplace, environment, runtime, container, request);
   }
   return commitOutside(workplace, environment, request);
+}
+
+async function sameTree({ repository }: Workplace, left: Oid, right: Oid): Promise<boolean> {
+  if (left === right) return true;
+  const [one, other] = await Promise.all([repository.readCommit(left), repository.readCommit(right)]);
+  return one.tree === other.tree;
 }
 
 export function inProgress(environment: Environment, operation: string): CoppiceError {

@@ -33,7 +33,9 @@ export const demo = operation({
   }),
   async run(context, { runtime, keep }) {
     const stage = await realpath(await mkdtemp(join(tmpdir(), 'coppice-demo-')));
-    const inner = context.within(await surroundingsAt(context.surroundings, stage));
+    const outside = context.within(await surroundingsAt(context.surroundings, stage));
+    // The agents' output is not the demo's answer.
+    const { streams: _, ...inner } = outside;
     const ended = new AbortController();
     let daemon: Promise<unknown> = Promise.resolve();
     try {
@@ -48,7 +50,7 @@ export const demo = operation({
       if (!keep) await removeAll(inner);
       ended.abort();
       await daemon;
-      await inner.close();
+      await outside.close();
       if (!keep) await rm(stage, { recursive: true, force: true });
     }
   },

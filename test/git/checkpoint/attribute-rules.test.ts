@@ -114,6 +114,6 @@ test('as git check-attr', async () => {
         expect(found).toEqual(expected);
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });

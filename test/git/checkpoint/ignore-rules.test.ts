@@ -143,7 +143,7 @@ for (const ignoreCase of [false, true]) {
           expect(found).toEqual(paths.filter((one) => expected.has(one)));
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 }

@@ -36,6 +36,8 @@ export interface TestEnvironment {
   tipTree(): string;
   /** The tree that `git add -A` makes of the files, starting from the tip. */
   nativeTree(): string;
+  /** The same with one index for the whole test, which started from the base: the model to be equal to. */
+  modelTree(): string;
   /** `path → mode` of the tip's files. */
   listing(): readonly string[];
   fsck(): void;
@@ -68,16 +70,18 @@ export function makeEnvironment(
     limits: defaultHoldLimits,
   };
   const index = join(repository.directory, 'native-index');
-  const native = (...args: readonly string[]) =>
+  const withIndex = (file: string, ...args: readonly string[]) =>
     execFileSync('git', [`--git-dir=${common}`, `--work-tree=${tree}`, ...args], {
       cwd: tree,
-      env: { ...repository.env, GIT_INDEX_FILE: index },
+      env: { ...repository.env, GIT_INDEX_FILE: file },
       encoding: 'utf8',
       maxBuffer: 2 ** 28,
       stdio: ['ignore', 'pipe', 'pipe'],
     }).trim();
-  native('read-tree', 'coppice/demo');
-  native('checkout-index', '-a');
+  const native = (...args: readonly string[]) => withIndex(index, ...args);
+  const model = (...args: readonly string[]) => withIndex(`${index}-model`, ...args);
+  model('read-tree', 'coppice/demo');
+  model('checkout-index', '-a', '-u');
   return {
     repository,
     host,
@@ -100,6 +104,10 @@ export function makeEnvironment(
       native('read-tree', 'coppice/demo');
       native('add', '-A');
       return native('write-tree');
+    },
+    modelTree() {
+      model('add', '-A');
+      return model('write-tree');
     },
     listing: () => repository.git('ls-tree', '-r', '--format=%(objectmode) %(path)', 'coppice/demo').split('\n'),
     fsck: () => void repository.git('fsck', '--strict', '--no-dangling'),

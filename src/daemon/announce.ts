@@ -29,7 +29,7 @@ export function makeAnnouncer(clock: Clock, emit: (happening: Happening) => void
     announce: (result, cause) => {
       if (result.checkpoint !== undefined) {
         lastCheckpoint = { oid: result.checkpoint, at: clock.date().toISOString() };
-        emit(checkpointEvent(result.checkpoint, result.changes, cause));
+        emit(checkpointEvent(result.checkpoint, result.changes, result.cause ?? cause));
       }
       if (JSON.stringify(result.held) !== JSON.stringify(held)) emit(heldEvent(result.held));
       held = result.held;
@@ -42,7 +42,7 @@ function checkpointEvent(oid: string, changes: Checkpointed['changes'], cause: C
     type: 'checkpoint',
     oid,
     subject: subjectOf(changes),
-    cause: result.cause ?? cause,
+    cause,
     changed: changes.length,
     changes: changes.slice(0, listed).map(({ path, kind }) => ({ path: textOf(path), kind })),
   };

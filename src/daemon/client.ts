@@ -122,6 +122,7 @@ function clientOver(socket: Socket): DaemonClient {
         yield* events.items();
       } finally {
         signal?.removeEventListener('abort', onAbort);
+        events.end();
       }
     },
     ended,
@@ -144,7 +145,7 @@ function makeQueue<Item>() {
   let wake: () => void = () => undefined;
   return {
     push: (item: Item) => {
-      items.push(item);
+      if (!over) items.push(item);
       wake();
     },
     end: () => {

@@ -21,6 +21,8 @@ export interface DaemonServer {
 /** Bytes a subscriber may be behind before it is let go. */
 const mostBacklog = 4 * 2 ** 20;
 const mostConnections = 256;
+/** Milliseconds in which a client that is hung up on can read why. */
+const lingering = 1_000;
 
 /** The caller holds the daemon's lock: whatever is at `path` was left by a daemon that is gone. */
 export async function serve(path: string, answers: Answers): Promise<DaemonServer> {
@@ -64,7 +66,8 @@ export async function serve(path: string, answers: Answers): Promise<DaemonServe
 /** One request after the other; the next is not read before the last is answered. */
 async function converse(socket: Socket, answers: Answers, subscribe: () => void): Promise<void> {
   try {
-    for await (const line of linesOf(socket, longestRequest)) {
+    // Not destroyed when reading stops: there is an answer to give first.
+    for await (const line of linesOf(socket.iterator({ destroyOnReturn: false }), longestRequest)) {
       const request = parseRequest(line);
       socket.write(encode(await reply(request, answers)));
       if (request.method === 'subscribe') subscribe();
@@ -75,6 +78,7 @@ async function converse(socket: Socket, answers: Answers, subscribe: () => void)
     if (socket.destroyed) return;
     socket.end(encode({ id: idOf(error), ok: false, error: toWire(error) }));
     socket.resume();
+    setTimeout(() => socket.destroy(), lingering).unref();
   }
 }
 

@@ -103,6 +103,8 @@ export interface Repository {
   updateRefs(updates: readonly RefUpdate[], reason: string): Promise<void>;
 
   readCommit(oid: Oid): Promise<CommitInfo>;
+  /** Many at once in one process, in order. */
+  readCommits(oids: readonly Oid[]): Promise<readonly CommitInfo[]>;
   /** Newest first, `start` included, without what `exclude` reaches. Bounded by `limit`. */
   log(range: {
     readonly start: Oid;

@@ -27,7 +27,7 @@ export const list = operation({
     const environments = await sweepInterrupted(workplace, found);
     const [containers, tips] = await Promise.all([
       containersByName(workplace, environments),
-      Promise.all(environments.map(({ at }) => workplace.repository.readCommit(at.tip))),
+      workplace.repository.readCommits(environments.map(({ at }) => at.tip)),
     ]);
     return {
       environments: environments.map((environment, index) => ({

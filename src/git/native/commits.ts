@@ -31,7 +31,7 @@ export async function log(git: HostGit, range: LogRange): Promise<readonly Commi
   return readCommits(git, listed);
 }
 
-async function readCommits(git: HostGit, oids: readonly Oid[]): Promise<readonly CommitInfo[]> {
+export async function readCommits(git: HostGit, oids: readonly Oid[]): Promise<readonly CommitInfo[]> {
   const objects = await readObjects(git, oids);
   return oids.map((oid, index) => {
     const object = objects[index];

@@ -1,10 +1,11 @@
 /** Finds the repository a directory belongs to, as git itself does, with one exception: an environment never decides it. */
 import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CoppiceError } from '../../domain/error.ts';
 import type { ObjectFormat } from '../../domain/oid.ts';
 import type { Surroundings } from '../../platform/surroundings.ts';
 import { runGitAsUser } from '../host-git.ts';
-import { enclosingEnvironment } from './enclosing-environment.ts';
+import { type EnclosingEnvironment, enclosingEnvironment } from './enclosing-environment.ts';
 
 export interface Place {
   /** Real path. */
@@ -33,16 +34,28 @@ const questions = [
 export async function discover(surroundings: Surroundings, directory: string): Promise<Place> {
   const [real] = await Promise.all([realDirectory(directory), requireGit(surroundings, directory)]);
   const inside = await enclosingEnvironment(surroundings, real);
-  if (inside !== undefined) {
-    const place = await ask(surroundings, inside.commonDirectory, inside.gitDirectory);
-    if (place !== undefined) return { ...place, worktree: inside.tree, inEnvironment: true };
-  }
+  if (inside !== undefined) return placeOf(surroundings, inside);
   const place = await ask(surroundings, real, undefined);
   if (place !== undefined) return place;
   if ((await ask(surroundings, real, undefined, ['safe.directory=*'])) !== undefined) throw dubious(real);
   throw new CoppiceError('not-found', 'not-a-repository', `${directory} is not in a git repository.`, {
     hint: 'Run coppice inside a repository, or make one with `git init`.',
     data: { directory },
+  });
+}
+
+/** Never by git's own discovery, which would follow what an agent can write. */
+async function placeOf(surroundings: Surroundings, environment: EnclosingEnvironment): Promise<Place> {
+  const { commonDirectory, registration, tree } = environment;
+  if (commonDirectory !== undefined) {
+    for (const gitDirectory of [join(commonDirectory, 'worktrees', registration), commonDirectory]) {
+      const place = await ask(surroundings, commonDirectory, gitDirectory);
+      if (place !== undefined) return { ...place, worktree: tree, inEnvironment: true };
+    }
+  }
+  throw new CoppiceError('not-found', 'not-a-repository', `${tree} does not say which repository it belongs to.`, {
+    hint: 'Run coppice in the repository itself.',
+    data: { directory: tree },
   });
 }
 

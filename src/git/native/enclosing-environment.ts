@@ -10,9 +10,10 @@ import { isEnvironmentName } from '../../domain/environment-name.ts';
 import type { Surroundings } from '../../platform/surroundings.ts';
 
 export interface EnclosingEnvironment {
-  readonly commonDirectory: string;
-  /** Git's registration of the environment's worktree. */
-  readonly gitDirectory: string;
+  /** Undefined when nothing trustworthy says which repository it belongs to. */
+  readonly commonDirectory: string | undefined;
+  /** The name of git's registration of the environment's worktree, below `worktrees` there. */
+  readonly registration: string;
   readonly tree: string;
 }
 
@@ -27,12 +28,12 @@ export async function enclosingEnvironment(
   const [id, name] = way;
   if (way[0] === '..' || id === undefined || name === undefined || !isEnvironmentName(name)) return undefined;
   const { tree } = directoriesOf(data, id, name);
+  const environment = { registration: registrationId(name), tree };
   for (const candidate of [await remembered(data, id), await linkedFrom(tree)]) {
     const common = candidate && (await realpath(candidate).catch(() => undefined));
-    if (!common || repositoryIdOf(common) !== id) continue;
-    return { commonDirectory: common, gitDirectory: join(common, 'worktrees', registrationId(name)), tree };
+    if (common && repositoryIdOf(common) === id) return { ...environment, commonDirectory: common };
   }
-  return undefined;
+  return { ...environment, commonDirectory: undefined };
 }
 
 /** Where `rememberRepository` writes. */

@@ -5,7 +5,7 @@ import type { Surroundings } from '../../platform/surroundings.ts';
 import { hostGit } from '../host-git.ts';
 import type { Repository } from '../repository.ts';
 import { readObjects } from './cat-file.ts';
-import { isAncestor, log, mergeBase, readCommit } from './commits.ts';
+import { isAncestor, log, mergeBase, readCommit, readCommits } from './commits.ts';
 import { diff, diffStat } from './diff.ts';
 import { discover } from './discover.ts';
 import { listTree } from './list-tree.ts';
@@ -45,6 +45,7 @@ export async function openRepository(surroundings: Surroundings, directory: stri
     listRefs: (...prefixes) => listRefs(git, prefixes),
     updateRefs: (updates, reason) => updateReferences(git, objectFormat, updates, reason),
     readCommit: (oid) => readCommit(git, oid),
+    readCommits: (oids) => readCommits(git, oids),
     log: (range) => log(git, range),
     readBlobAt: async (treeish, path) => (await readBlobsAt([{ treeish, path }]))[0],
     readBlobsAt,

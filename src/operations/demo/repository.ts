@@ -43,6 +43,6 @@ export async function copyOwnRepository(surroundings: Surroundings, from: string
 
 /** The history as git draws it. */
 export async function graphOf(surroundings: Surroundings, repository: string): Promise<string> {
-  const args = ['-C', repository, 'log', '--graph', '--format=%h %s', '-12', 'main', '--branches=coppice/*'];
+  const args = ['-C', repository, 'log', '--graph', '--format=%h %s', '-16', 'main'];
   return (await run('git', args, { env: childEnvironment(surroundings) })).stdout.toString('utf8').trimEnd();
 }

@@ -134,11 +134,13 @@ test("inside an environment, whatever its agent put there, it is the environment
   await expect(repository.snapshotWorktree()).rejects.toMatchObject({ code: 'inside-environment' });
 
   const evil = makeRepository();
+  evil.git('worktree', 'add', '-q', '--detach', join(evil.directory, 'x'));
   mkdirSync(join(tree, 'nested'));
   made.gitIn(join(tree, 'nested'), 'init', '-q');
   expect((await openRepository(around, join(tree, 'nested'))).commonDirectory).toBe(join(made.path, '.git'));
 
   writeFileSync(join(tree, '.git'), `gitdir: ${evil.path}/.git/worktrees/x\n`);
+  await expect(openRepository(around, tree)).rejects.toMatchObject({ kind: 'not-found', code: 'not-a-repository' });
   await rememberRepository(around.dataDirectory, repository);
   expect((await openRepository(around, tree)).commonDirectory).toBe(join(made.path, '.git'));
 });

@@ -136,10 +136,16 @@ async function begun(started: Promise<boolean>, place: ExecPlace): Promise<void>
   for (;;) {
     await Promise.race([started, pause(100, undefined, { ref: false })]);
     if (first === true) return;
-    if (first === false || performance.now() > until || !(await place.alive())) break;
+    const lost = first === false || !(await place.alive());
+    if (lost || performance.now() > until) throw notStarted(lost);
   }
-  throw new CoppiceError('unavailable', 'engine-error', 'The sandbox did not start the command.', {
+}
+
+/** `lost`: whoever was to start it is gone, so that it will not start later either. */
+function notStarted(lost: boolean): CoppiceError {
+  return new CoppiceError('unavailable', 'engine-error', 'The sandbox did not start the command.', {
     hint: 'Its limit of processes may be reached: `coppice stop` ends them all.',
+    data: { lost },
   });
 }
 

@@ -45,9 +45,10 @@ export async function holderOf(directory: string): Promise<Leader | undefined> {
   return pid === undefined || started === undefined ? undefined : { pid: Number(pid), started };
 }
 
+/** Whether it runs and takes requests: the shell in it may have been killed a moment ago. */
 export async function holderStands(directory: string): Promise<boolean> {
   const holder = await holderOf(directory);
-  return holder !== undefined && (await isRunning(holder));
+  return holder !== undefined && (await isRunning(holder)) && (await isListening(directory));
 }
 
 /** Resolves once it takes requests. Throws `engine-error` with what bwrap said. The caller keeps others from doing the same. */
@@ -64,7 +65,7 @@ export async function putUp(sandbox: Sandbox, place: HolderPlace): Promise<void>
     const leader = await identify(pid);
     if (leader !== undefined) {
       await writeFile(join(directory, 'holder'), `${leader.pid} ${leader.started}`, { mode: 0o600 });
-      if (await isListening(directory, leader)) return;
+      if (await listensSoon(directory, leader)) return;
     }
   } finally {
     await log.close();
@@ -88,6 +89,7 @@ export async function askHolder(directory: string, exec: string): Promise<void> 
     if (codeOf(error) === undefined) throw error;
     throw new CoppiceError('unavailable', 'engine-error', 'The sandbox takes no commands.', {
       hint: 'Stop and start the environment.',
+      data: { lost: true },
       cause: error,
     });
   }
@@ -146,20 +148,25 @@ function supervisor(sandbox: Sandbox): string {
   ].join('\n');
 }
 
-async function isListening(directory: string, holder: Leader): Promise<boolean> {
+async function listensSoon(directory: string, holder: Leader): Promise<boolean> {
   const until = performance.now() + patience;
   while (performance.now() < until) {
-    try {
-      await (await openRequests(directory)).close();
-      return true;
-    } catch (error) {
-      // No reader yet.
-      if (codeOf(error) !== 'ENXIO') throw error;
-    }
+    if (await isListening(directory)) return true;
     if (!(await isRunning(holder))) return false;
     await pause(2);
   }
   return false;
+}
+
+async function isListening(directory: string): Promise<boolean> {
+  try {
+    await (await openRequests(directory)).close();
+    return true;
+  } catch (error) {
+    // No reader, or no pipe.
+    if (codeOf(error) !== 'ENXIO' && codeOf(error) !== 'ENOENT') throw error;
+    return false;
+  }
 }
 
 function openRequests(directory: string) {

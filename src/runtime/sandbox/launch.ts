@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CoppiceError } from '../../domain/error.ts';
+import { CoppiceError, hasCode } from '../../domain/error.ts';
 import { withLock } from '../../platform/lock.ts';
 import { startDetached } from '../../platform/process.ts';
 import type { Surroundings } from '../../platform/surroundings.ts';
@@ -10,7 +10,7 @@ import type { ExecRequest, Execution } from '../runtime.ts';
 import { insidePath, runInside } from './bubblewrap.ts';
 import { openChannel } from './channel.ts';
 import { followExec } from './execution.ts';
-import { askHolder, holderStands, markerName, markerOf, putUp, runDirectory } from './holder.ts';
+import { askHolder, holderOf, holderStands, markerName, markerOf, putUp, runDirectory } from './holder.ts';
 import { joinGroups, type Limiter } from './limits.ts';
 import { endPack, identify, isRunning } from './processes.ts';
 import { execScript } from './script.ts';
@@ -46,7 +46,8 @@ export async function ensureStanding(sandbox: Sandbox, launcher: Launcher): Prom
   const directory = launcher.store.directoryOf(sandbox.id);
   if (await holderStands(directory)) return;
   // Whatever is left of the last one, such as processes of an exec that killed the shell.
-  await endPack({ leaders: [], marker: markerOf(sandbox) });
+  const holder = await holderOf(directory);
+  await endPack({ leaders: holder === undefined ? [] : [holder], marker: markerOf(sandbox) });
   await putUp(sandbox, {
     directory,
     path: pathOf(surroundings),
@@ -56,7 +57,21 @@ export async function ensureStanding(sandbox: Sandbox, launcher: Launcher): Prom
   });
 }
 
+/** How often a command that never began is tried again in a new sandbox. */
+const attempts = 3;
+
+/** A sandbox that dies at this very moment (`kill -9 -1` inside) is put up again: the command had not begun. */
 export async function launchExec(id: string, request: ExecRequest, launcher: Launcher): Promise<Execution> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await tryExec(id, request, launcher);
+    } catch (error) {
+      if (attempt === attempts || !isLost(error)) throw error;
+    }
+  }
+}
+
+async function tryExec(id: string, request: ExecRequest, launcher: Launcher): Promise<Execution> {
   if (request.signal?.aborted) throw new CoppiceError('interrupted', 'interrupted', 'The command was interrupted.');
   const sandbox = await launcher.store.read(id);
   refuseRoot(sandbox, request, launcher);
@@ -88,6 +103,10 @@ export async function launchExec(id: string, request: ExecRequest, launcher: Lau
     await cleanUp();
     throw error;
   }
+}
+
+function isLost(error: unknown): boolean {
+  return hasCode(error, 'engine-error') && error.data.lost === true;
 }
 
 async function putUpAgain(sandbox: Sandbox, launcher: Launcher): Promise<void> {

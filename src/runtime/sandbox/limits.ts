@@ -2,8 +2,9 @@
  * Limits of a sandbox by control groups, where this process may make them: version 1 (a hierarchy for each
  * controller) or version 2 (one for all). Otherwise limits are not enforced, and the runtime says so.
  */
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants } from 'node:fs';
+import { access, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Limits } from '../../domain/spec.ts';
 import { codeOf, ifThere } from './store.ts';
 
@@ -119,19 +120,24 @@ async function make({ directory, settings }: Group): Promise<void> {
   }
 }
 
-async function canMake(directories: readonly string[]): Promise<boolean> {
+/** Asks without making anything: a look at what the runtime can do leaves no trace. */
+async function canMake(parents: readonly string[]): Promise<boolean> {
   try {
-    for (const directory of directories) await mkdir(directory, { recursive: true });
+    for (const parent of parents) {
+      const there = (await ifThere(access(parent, constants.F_OK).then(() => true))) ?? false;
+      await access(there ? parent : dirname(parent), constants.W_OK);
+    }
     return true;
   } catch (error) {
-    if (['EACCES', 'EPERM', 'EROFS', 'ENOENT'].includes(String(codeOf(error)))) return false;
-    throw error;
+    if (codeOf(error) === undefined) throw error;
+    return false;
   }
 }
 
 /** Lets children of the root group and of ours have the controllers we set. */
 async function delegate(directory: string): Promise<boolean> {
   try {
+    await mkdir(directory, { recursive: true });
     for (const each of [mountPoint, directory]) {
       await writeFile(join(each, 'cgroup.subtree_control'), '+memory +pids +cpu', { flag: 'r+' });
     }

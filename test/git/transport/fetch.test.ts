@@ -7,6 +7,9 @@ import { makeRepository } from '../../support/repository.ts';
 import { makeEnvironment, setUp } from '../worktree/support.ts';
 import { joined, makeTransport, objectFiles, openHere, openSandboxed, pipeOf, scratch } from './support.ts';
 
+/** Prints one line of an advertisement of references. */
+const line = 'printf "003a%040d refs/heads/x\\n" 1';
+
 describe('fetch', () => {
   it('brings HEAD and every branch out under the same object names, and writes no reference', async () => {
     const { repository, setup, transport, agent, agentCommits, inside, at } = await joined();
@@ -149,17 +152,19 @@ describe('fetch', () => {
   });
 
   it.each([
-    ['is gone', () => pipeOf(['sh', '-c', 'exit 7'])],
-    ['says something else', () => pipeOf(['sh', '-c', 'echo OCI runtime exec failed; cat >/dev/null'])],
-    ['stops in the middle', () => pipeOf(['sh', '-c', 'printf 0032; exit 0'])],
-    ['never answers', () => pipeOf(['sleep', '1000'])],
-    ['never ends', () => pipeOf(['sh', '-c', 'while :; do printf "003a%040d refs/heads/x\\n" 1; done'])],
-  ])('fails in an orderly way when the other end %s', async (_, open) => {
+    ['is gone', 'exit 7', undefined, {}],
+    ['says something else', 'echo OCI runtime exec failed; cat >/dev/null', undefined, {}],
+    ['stops in the middle', 'printf 0032; exit 0', undefined, {}],
+    ['never answers', 'exec sleep 1000', 'too-long', { silence: 500 }],
+    ['drips for ever', `while ${line}; do sleep 0.1; done`, 'too-long', { total: 1_000 }],
+    ['never ends', `while ${line}; do :; done`, 'too-large', { bytes: 1_000_000 }],
+  ])('fails in an orderly way when the other end %s', async (_, script, stopped, limits) => {
     const { setup, inside } = await joined();
     const before = objectFiles(setup);
-    const transport = makeTransport(setup, { silence: 500, total: 3_000, bytes: 10_000_000 });
-    await expect(transport.fetch(open, inside)).rejects.toMatchObject({
-      code: expect.stringMatching(/^transport-(failed|too-large)$/),
+    const transport = makeTransport(setup, limits);
+    await expect(transport.fetch(() => pipeOf(['sh', '-c', script]), inside)).rejects.toMatchObject({
+      code: stopped === 'too-large' ? 'transport-too-large' : 'transport-failed',
+      data: { stopped },
     });
     expect(objectFiles(setup)).toEqual(before);
     expect(scratch(setup)).toEqual([]);

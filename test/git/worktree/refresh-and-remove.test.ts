@@ -151,6 +151,16 @@ describe('remove', () => {
     expect(existsSync(at.directories.root)).toBe(false);
   });
 
+  it('finishes what an earlier removal left aside, of this environment only', async () => {
+    const setup = setUp();
+    const at = await makeEnvironment(setup);
+    const parent = dirname(at.directories.root);
+    for (const aside of ['.removing~one~0a', '.removing~one-more~0b'])
+      writeFiles(parent, { [`${aside}/tree/file`]: '' });
+    await setup.worktrees.remove(at.name, at.directories);
+    expect(readdirSync(parent).sort()).toEqual(['.base.git', '.removing~one-more~0b']);
+  });
+
   it('refuses a registration that belongs to a directory elsewhere', async () => {
     const setup = setUp();
     const at = place(setup);
@@ -164,17 +174,25 @@ describe('remove', () => {
     expect(setup.repository.gitIn(moved, 'status', '--porcelain')).toBe('');
   });
 
-  it('deletes deeper trees than there are descriptors for, and names that are not UTF-8', async () => {
+  it('deletes deep trees with few descriptors, and names that are not UTF-8', async () => {
     const directory = join(temporaryDirectory(), 'deep');
     const name = Buffer.from([0x61, 0xff, 0x0a]);
     let path = Buffer.from(directory);
-    for (let depth = 0; depth < 300; depth += 1) {
+    for (let depth = 0; depth < 400; depth += 1) {
       mkdirSync(path);
       writeFileSync(Buffer.concat([path, Buffer.from('/file')]), '');
       path = Buffer.concat([path, Buffer.from('/'), name]);
     }
-    expect(await removeTree(directory)).toEqual([]);
+    const open = () => readdirSync('/proc/self/fd').length;
+    const before = open();
+    let most = 0;
+    const watch = setInterval(() => {
+      most = Math.max(most, open());
+    }, 0);
+    expect(await removeTree(directory).finally(() => clearInterval(watch))).toEqual([]);
     expect(existsSync(directory)).toBe(false);
+    expect(most - before).toBeLessThan(100);
+    expect(open()).toBe(before);
   });
 });
 

@@ -19,7 +19,7 @@ export interface Supervisor {
   readonly size: number;
   /** Begins to watch what is new in the list and lets go of what is no longer in it. */
   update(listed: readonly Listed[]): Promise<void>;
-  /** Lets go of an environment and leaves it alone until `resume`, at most five minutes. */
+  /** Lets go of an environment and leaves it alone until `resume`, or until it is gone from the list; five minutes at most. */
   suspend(repositoryId: string, name: string): Promise<void>;
   resume(repositoryId: string, name: string): void;
   status(): readonly EnvironmentStatus[];
@@ -35,6 +35,12 @@ interface Entry {
   watch: EnvironmentWatch | undefined;
 }
 
+interface Suspension {
+  readonly until: number;
+  /** Of the environment that was let go of: one made later under its name is another. */
+  readonly key: string | undefined;
+}
+
 /** Whoever suspended an environment may have died. */
 const longestSuspension = 300_000;
 /** Milliseconds for one environment to be opened or let go of, before others are no longer kept waiting. */
@@ -45,7 +51,7 @@ const atOnce = 3;
 export function supervise(tools: SupervisorTools): Supervisor {
   const { clock } = tools;
   const entries = new Map<string, Entry>();
-  const suspended = new Map<string, number>();
+  const suspended = new Map<string, Suspension>();
   const scanning = makeSlots(atOnce, clock);
   const opening = makeSlots(atOnce, clock);
   let turn: Promise<void> = Promise.resolve();
@@ -61,8 +67,10 @@ export function supervise(tools: SupervisorTools): Supervisor {
   };
 
   async function update(listed: readonly Listed[]): Promise<void> {
-    for (const [id, until] of suspended) if (until <= clock.now()) suspended.delete(id);
-    const wanted = new Map(listed.filter((each) => !suspended.has(idOf(each))).map((each) => [each.key, each]));
+    for (const [id, { until }] of suspended) {
+      if (until <= clock.now() || !listed.some((each) => idOf(each) === id && isSuspended(each))) suspended.delete(id);
+    }
+    const wanted = new Map(listed.filter((each) => !isSuspended(each)).map((each) => [each.key, each]));
     const gone = [...entries.values()].filter((entry) => !wanted.has(entry.listed.key));
     await Promise.all(gone.map(letGo));
     for (const each of wanted.values()) {
@@ -72,6 +80,11 @@ export function supervise(tools: SupervisorTools): Supervisor {
     }
     const toOpen = [...entries.values()].filter(isToBeOpened);
     await within(clock, patience, Promise.all(toOpen.map((entry) => opening.use(() => open(entry)))));
+  }
+
+  function isSuspended(listed: Listed): boolean {
+    const suspension = suspended.get(idOf(listed));
+    return suspension !== undefined && (suspension.key === undefined || suspension.key === listed.key);
   }
 
   function isToBeOpened({ watch, opening, failures }: Entry): boolean {
@@ -121,9 +134,11 @@ export function supervise(tools: SupervisorTools): Supervisor {
     },
     suspend: (repositoryId, name) => {
       const id = idOf({ repositoryId, name });
-      suspended.set(id, clock.now() + longestSuspension);
-      const those = () => [...entries.values()].filter((entry) => idOf(entry.listed) === id);
-      return next(async () => void (await Promise.all(those().map(letGo))));
+      return next(async () => {
+        const those = [...entries.values()].filter((entry) => idOf(entry.listed) === id);
+        suspended.set(id, { until: clock.now() + longestSuspension, key: those[0]?.listed.key });
+        await Promise.all(those.map(letGo));
+      });
     },
     resume: (repositoryId, name) => void suspended.delete(idOf({ repositoryId, name })),
     status: () => [...entries.values()].map((entry) => entry.watch?.status() ?? unopened(entry)),

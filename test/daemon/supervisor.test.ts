@@ -130,6 +130,21 @@ test('leaves a suspended environment alone until it is resumed, or five minutes'
   expect(supervisor.size).toBe(1);
 });
 
+test('watches an environment made anew under the name of a suspended one, and one that came back', async () => {
+  const { supervisor } = supervising();
+  const [removed, remade] = [fakeEnvironment('same'), fakeEnvironment('same')];
+  await supervisor.update([removed]);
+  await supervisor.suspend('repo', 'same');
+  await supervisor.update([remade]);
+  expect(supervisor.size).toBe(1);
+  await supervisor.suspend('repo', 'same');
+  await supervisor.update([remade]);
+  expect(supervisor.size).toBe(0);
+  await supervisor.update([]);
+  await supervisor.update([remade]);
+  expect(supervisor.size).toBe(1);
+});
+
 test('suspends only once what runs has ended', async () => {
   const { clock, watchers, supervisor } = supervising();
   const environment = fakeEnvironment('busy');

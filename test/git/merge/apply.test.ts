@@ -299,12 +299,12 @@ test('a failure in the middle puts everything back', async () => {
 });
 
 test('where there is no checkout, or an environment has it', async () => {
-  const { made, tip, surroundings } = await makeFixture(files);
+  const { made, tip, surroundings, repository } = await makeFixture(files);
   const bare = join(made.directory, 'bare.git');
   made.git('clone', '-q', '--bare', made.path, bare);
   const inBare = await fixtureOf(made, bare);
   await expect(inBare.merging.applyToCheckout(tip('main'), tip('main'))).rejects.toMatchObject({ code: 'no-checkout' });
-  const tree = join(surroundings.dataDirectory, 'id', 'name', 'tree');
+  const tree = join(surroundings.dataDirectory, repository.id, 'name', 'tree');
   made.git('worktree', 'add', '-q', '--detach', tree);
   const inTree = await fixtureOf(made, tree);
   await expect(inTree.merging.applyToCheckout(tip('main'), tip('main'))).rejects.toMatchObject({

@@ -151,7 +151,9 @@ async function startPlain(sandbox: Sandbox, exec: string, script: string, launch
 }
 
 async function groupsOf(sandbox: Sandbox, launcher: Launcher): Promise<readonly string[]> {
-  return (await (await launcher.limits())?.prepare(sandbox.token, sandbox.request.limits)) ?? [];
+  const limiter = await launcher.limits();
+  const directory = launcher.store.directoryOf(sandbox.id);
+  return limiter === undefined ? [] : limiter.prepare(directory, sandbox.token, sandbox.request.limits);
 }
 
 function environmentOf(sandbox: Sandbox, exec: string, request: ExecRequest, launcher: Launcher) {

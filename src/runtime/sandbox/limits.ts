@@ -2,19 +2,18 @@
  * Limits of a sandbox by control groups, where this process may make them: version 1 (a hierarchy for each
  * controller) or version 2 (one for all). Otherwise limits are not enforced, and the runtime says so.
  */
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Limits } from '../../domain/spec.ts';
 import { codeOf, ifThere } from './store.ts';
 
 export interface Limiter {
-  /** The files a process writes its id to before it becomes the command; none without limits. Repeatable. */
-  prepare(token: string, limits: Limits): Promise<readonly string[]>;
-  /** Whether the kernel killed something there for want of memory. */
-  oomKilled(token: string): Promise<boolean>;
-  /** Once its processes are gone. Repeatable. */
-  remove(token: string): Promise<void>;
+  /**
+   * The files a process writes its id to before it becomes the command; none without limits. Repeatable: the groups are
+   * noted in `directory`, because another process of ours may itself be in other groups and would look elsewhere.
+   */
+  prepare(directory: string, token: string, limits: Limits): Promise<readonly string[]>;
 }
 
 /** A group that is to exist, and what its files are to say. */
@@ -33,27 +32,46 @@ export async function openLimiter(): Promise<Limiter | undefined> {
   const parents = version2 === undefined ? await parentsOfVersion1() : { unified: join(mountPoint, 'coppice') };
   if (parents === undefined || !(await canMake(Object.values(parents)))) return undefined;
   if ('unified' in parents && !(await delegate(parents.unified))) return undefined;
-  const directories = (token: string) => Object.values(parents).map((parent) => join(parent, token));
   return {
-    prepare: async (token, limits) => {
-      const groups =
-        'unified' in parents ? groupsOfVersion2(parents, token, limits) : groupsOfVersion1(parents, token, limits);
-      for (const group of groups) await make(group);
-      return groups.map(({ directory }) => join(directory, 'cgroup.procs'));
-    },
-    oomKilled: async (token) => {
-      const file =
-        'unified' in parents
-          ? join(parents.unified, token, 'memory.events')
-          : join(parents.memory, token, 'memory.oom_control');
-      const text = await ifThere(readFile(file, 'utf8'));
-      return text !== undefined && /^oom_kill [1-9]/m.test(text);
-    },
-    remove: async (token) => {
-      for (const directory of directories(token)) await rmdirIfThere(directory);
-      for (const parent of Object.values(parents)) await rmdirIfThere(parent);
+    prepare: async (directory, token, limits) => {
+      const noted = await notedGroups(directory);
+      const known = noted.length > 0 && noted.every((group) => existsSync(group));
+      const groups = known
+        ? noted
+        : await makeGroups(
+            'unified' in parents ? groupsOfVersion2(parents, token, limits) : groupsOfVersion1(parents, token, limits),
+          );
+      if (!known) await writeFile(join(directory, noteName), groups.join('\n'), { mode: 0o600 });
+      return groups.map((group) => join(group, 'cgroup.procs'));
     },
   };
+}
+
+/** Whether the kernel killed something of this sandbox for want of memory. */
+export async function oomKilled(directory: string): Promise<boolean> {
+  const files = (await notedGroups(directory)).flatMap((group) => [
+    join(group, 'memory.events'),
+    join(group, 'memory.oom_control'),
+  ]);
+  const texts = await Promise.all(files.map((file) => ifThere(readFile(file, 'utf8'))));
+  return texts.some((text) => text !== undefined && /^oom_kill [1-9]/m.test(text));
+}
+
+/** Once the processes of the sandbox are gone. Repeatable. */
+export async function removeGroups(directory: string): Promise<void> {
+  for (const group of await notedGroups(directory)) await rmdirIfThere(group);
+}
+
+const noteName = 'groups';
+
+async function notedGroups(directory: string): Promise<readonly string[]> {
+  const text = await ifThere(readFile(join(directory, noteName), 'utf8'));
+  return (text ?? '').split('\n').filter((line) => line !== '');
+}
+
+async function makeGroups(groups: readonly Group[]): Promise<readonly string[]> {
+  for (const group of groups) await make(group);
+  return groups.map(({ directory }) => directory);
 }
 
 interface Version1 {
@@ -152,7 +170,7 @@ async function rmdirIfThere(directory: string): Promise<void> {
   try {
     await rmdir(directory);
   } catch (error) {
-    // Busy: the parent still holds other sandboxes, or a last process is on its way out.
+    // Busy: a last process is on its way out; an empty group costs nothing.
     if (!['ENOENT', 'EBUSY', 'ENOTEMPTY'].includes(String(codeOf(error)))) throw error;
   }
 }

@@ -8,7 +8,7 @@ import type { Container, ContainerRequest, Runtime } from '../runtime.ts';
 import { bubblewrapLayout } from './bubblewrap.ts';
 import { holderOf, markerOf } from './holder.ts';
 import { ensureStanding, type Launcher, launchExec, withSandbox } from './launch.ts';
-import { openLimiter } from './limits.ts';
+import { oomKilled, openLimiter, removeGroups } from './limits.ts';
 import { endPack } from './processes.ts';
 import { ifThere, type Sandbox, sandboxStore } from './store.ts';
 import { findVariant, type SandboxOptions } from './variant.ts';
@@ -27,8 +27,8 @@ export async function openSandboxRuntime(options: SandboxOptions): Promise<Runti
   const describe = async (sandbox: Sandbox): Promise<Container> => {
     const { id, state, request } = sandbox;
     const mayHaveDied = state === 'running' && request.limits.memory !== undefined;
-    const oomKilled = mayHaveDied && ((await (await limits())?.oomKilled(sandbox.token)) ?? false);
-    return { id, name: request.name, labels: request.labels, state, image: null, oomKilled };
+    const killed = mayHaveDied && (await oomKilled(store.directoryOf(id)));
+    return { id, name: request.name, labels: request.labels, state, image: null, oomKilled: killed };
   };
   const endAll = async (sandbox: Sandbox) => {
     const holder = await holderOf(store.directoryOf(sandbox.id));
@@ -83,7 +83,7 @@ export async function openSandboxRuntime(options: SandboxOptions): Promise<Runti
         if ((await store.find(id))?.token !== sandbox.token) return;
         await store.setState(id, 'stopped');
         await endAll(sandbox);
-        await (await limits())?.remove(sandbox.token);
+        await removeGroups(store.directoryOf(id));
         await store.delete(id);
       });
     },

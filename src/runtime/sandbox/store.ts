@@ -105,6 +105,7 @@ export function sandboxStore(stateDirectory: string): SandboxStore {
       } finally {
         await unlink(aside);
       }
+      await mkdir(directoryOf(name), { recursive: true, mode: 0o700 });
       return sandbox;
     },
     all: async () => {

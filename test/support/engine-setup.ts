@@ -12,7 +12,7 @@ import { childEnvironment, type Surroundings, surroundingsOf } from '../../src/p
 import { connect } from '../../src/runtime/docker/connection.ts';
 import { dockerRuntime } from '../../src/runtime/docker/docker-runtime.ts';
 import { makeEngine } from '../../src/runtime/docker/engine.ts';
-import { follow, hasImage } from '../../src/runtime/docker/images.ts';
+import { hasImage, importImage } from '../../src/runtime/docker/images.ts';
 
 const busyboxImage = 'localhost:5999/coppice-busybox';
 const baseRepository = 'localhost:5999/coppice-base';
@@ -130,8 +130,9 @@ async function makeBusybox(surroundings: Surroundings): Promise<string> {
     await run('chmod', ['1777', join(directory, 'tmp')], { env });
     for (const name of commands) if (name !== 'busybox') symlinkSync('busybox', join(directory, 'bin', name));
     const tar = await start('tar', ['--create', '--owner=0', '--group=0', '-C', directory, '.'], { env });
-    const problem = await engine.call({ failed: 'busybox could not be imported' }, undefined, async (docker) =>
-      follow(docker, await docker.importImage(tar.stdout, { repo: busyboxImage, tag: 'latest' })),
+    const complete = tar.exit.then((status) => status === 0);
+    const problem = await engine.call({ failed: 'busybox could not be imported' }, undefined, (docker) =>
+      importImage(docker, tar.stdout, { repository: busyboxImage, tag: 'latest' }, [], complete),
     );
     if (problem !== undefined) throw new Error(`busybox could not be imported: ${problem}`);
     return busyboxImage;

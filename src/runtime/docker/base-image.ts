@@ -9,7 +9,7 @@ import { childEnvironment } from '../../platform/surroundings.ts';
 import type { Progress } from '../runtime.ts';
 import { type BaseFiles, baseFiles, baseVersions } from './base-files.ts';
 import type { Engine } from './engine.ts';
-import { follow, hasImage } from './images.ts';
+import { hasImage, importImage } from './images.ts';
 
 /** Part of the fingerprint: raise it when what is made from the same files changes. */
 const recipe = 1;
@@ -134,12 +134,9 @@ async function importInto(
     said += chunk.toString('utf8');
   });
   await engine.call({ failed }, undefined, async (docker) => {
-    const stream = await docker.importImage(tar.stdout, { repo: repository, tag, changes });
-    const failure = await follow(docker, stream);
-    const status = await tar.exit;
-    if (failure === undefined && status === 0) return;
-    // What was imported of a broken archive must not be taken for the image.
-    if (failure === undefined) await docker.getImage(`${repository}:${tag}`).remove({ force: true });
-    throw new CoppiceError('unavailable', 'base-image-impossible', `${failed}: ${failure ?? said.trim()}`);
+    const complete = tar.exit.then((status) => status === 0);
+    const failure = await importImage(docker, tar.stdout, { repository, tag }, changes, complete);
+    if (failure === undefined) return;
+    throw new CoppiceError('unavailable', 'base-image-impossible', `${failed}: ${failure}. ${said}`.trim());
   });
 }

@@ -9,7 +9,7 @@ import { endTree, signalCommand } from './end-tree.ts';
 import type { Engine } from './engine.ts';
 import { statusOf } from './engine-error.ts';
 import { refusedStart } from './exec-refusal.ts';
-import { type ExecState, execState, type Inside, whoIs } from './inside.ts';
+import { type ExecState, execState, type Inside, isRunning, whoIs } from './inside.ts';
 import { startGate } from './start-gate.ts';
 
 /** Bytes each output holds before the command is held back. */
@@ -152,7 +152,8 @@ function createExec(engine: Engine, inside: Inside, request: ExecRequest, mark: 
         ...(abortSignal === undefined ? {} : { abortSignal }),
       });
     } catch (error) {
-      if (statusOf(error) !== 409) throw error;
+      // 409 from Docker; Podman has other answers.
+      if (statusOf(error) === undefined || statusOf(error) === 404 || (await isRunning(engine, inside.id))) throw error;
       throw new CoppiceError('refused', 'container-not-running', `The container ${inside.name} does not run.`, {
         hint: 'Start the environment first.',
         cause: error,
@@ -194,10 +195,15 @@ async function resize({ engine, exec }: Running, size: { rows: number; columns: 
   });
 }
 
-/** Until its process is there or the engine has given up on it. */
+/**
+ * Until its process is there or the engine has given up on it. Podman's record of an exec looks the same before its
+ * start as after its end, so there a failed start cannot be told from a command's own 126 or 127.
+ */
 async function started(engine: Engine, exec: Docker.Exec): Promise<ExecState> {
+  const { podman } = await engine.facts();
   for (let pause = 2; ; pause = Math.min(pause * 1.5, 200)) {
     const state = await execState(engine, exec);
+    if (podman) return { ...state, started: true };
     if (state.started || state.ended) return state;
     await delay(pause);
   }
@@ -206,12 +212,15 @@ async function started(engine: Engine, exec: Docker.Exec): Promise<ExecState> {
 /** The command's status. The end of its stream only says that now is a good time to ask. */
 async function ended(engine: Engine, exec: Docker.Exec, streamEnd: Promise<void>): Promise<number> {
   let streaming = true;
+  let seen = false;
   const noticed = streamEnd.then(() => {
     streaming = false;
   });
   for (let pause = 50, soon = 5; ; ) {
+    const over = !streaming;
     const state = await execState(engine, exec);
-    if (state.ended) return state.status;
+    seen ||= state.started;
+    if (state.ended && (seen || over)) return state.status;
     if (streaming) {
       await Promise.race([noticed, delay(pause)]);
       pause = Math.min(pause * 1.5, 1_000);

@@ -112,3 +112,25 @@ function layerProgress(reference: string, report: (progress: Progress) => void):
 function sum(layers: ReadonlyMap<string, { current: number; total: number }>, key: 'current' | 'total'): number {
   return [...layers.values()].reduce((total, layer) => total + layer[key], 0);
 }
+
+/**
+ * Makes an image of a tar archive; resolves to the engine's words if that fails. It is named only when `complete` says that the archive was whole. Named by its
+ * identifier: Podman ignores the name given along with the archive.
+ */
+export async function importImage(
+  docker: Docker,
+  archive: NodeJS.ReadableStream,
+  name: { readonly repository: string; readonly tag: string },
+  changes: readonly string[],
+  complete: Promise<boolean>,
+): Promise<string | undefined> {
+  let id: string | undefined;
+  const failure = await follow(docker, await docker.importImage(archive, { changes }), ({ status }) => {
+    if (status !== undefined && /^(sha256:)?[0-9a-f]{64}$/.test(status)) id = status;
+  });
+  if (failure !== undefined) return failure;
+  if (id === undefined) return 'the engine does not say which image it made';
+  if (await complete) await docker.getImage(id).tag({ repo: name.repository, tag: name.tag });
+  else await docker.getImage(id).remove({ force: true });
+  return (await complete) ? undefined : 'the archive is incomplete';
+}

@@ -45,6 +45,14 @@ export async function readInside(engine: Engine, id: string): Promise<Inside> {
   return { ...settingsSchema.parse(JSON.parse(label)), id: Id, name: Name.replace(/^\//, ''), doing };
 }
 
+const runningSchema = z.object({ State: z.object({ Running: z.boolean() }) });
+
+export async function isRunning(engine: Engine, id: string): Promise<boolean> {
+  const doing = { failed: `The container ${id} could not be looked at`, subject: id } as const;
+  const said = await engine.get(`/containers/${id}/json`, { ...doing, missing: 'container-not-found' });
+  return runningSchema.parse(said).State.Running;
+}
+
 export function whoIs(inside: Inside, root: boolean): { user: string; home: string } {
   if (!root) return { user: `${inside.uid}:${inside.gid}`, home: inside.home };
   if (inside.root) return { user: '0:0', home: '/root' };

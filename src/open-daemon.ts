@@ -40,13 +40,13 @@ export function openDaemonPort(
     }
   };
   return {
-    notice: ({ commonDirectory }) =>
+    notice: ({ commonDirectory }, name) =>
       quietly(async () => {
         if (off) return;
         const client = program.length === 0 ? await connectToDaemon(surroundings) : await ensure();
         if (client === undefined) return;
         try {
-          await client.watch({ dataDirectory, commonDirectory });
+          await client.watch({ dataDirectory, commonDirectory, name });
         } finally {
           client.close();
         }

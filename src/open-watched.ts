@@ -8,6 +8,7 @@ import { checkpointerRequest, type Environment } from './environment/environment
 import { listEnvironments, readEnvironment } from './environment/find.ts';
 import { importCommits } from './environment/import-commits.ts';
 import { isMaterialized } from './environment/materialize.ts';
+import { bringIndexAlong } from './environment/reconcile.ts';
 import { causeOf, runningExecs } from './environment/running-execs.ts';
 import type { Workplace } from './environment/workplace.ts';
 import type { Surroundings } from './platform/surroundings.ts';
@@ -69,13 +70,29 @@ async function listedIn(workplace: Workplace): Promise<readonly Listed[]> {
 /** Checkpoints between two looks at how many packs there are. */
 const tidyEvery = 10;
 
+/** Milliseconds of quiet after which the host's index of the worktree is brought along. */
+const indexAfter = 1_000;
+
+async function settle(workplace: Workplace, { name }: Environment): Promise<void> {
+  try {
+    const current = await readEnvironment(workplace, name);
+    if (current !== undefined && isMaterialized(current)) await bringIndexAlong(workplace, current);
+  } catch (error) {
+    // The next checkpoint, or the next command, tries again.
+    if (!(error instanceof CoppiceError)) throw error;
+  }
+}
+
 async function openWatched(workplace: Workplace, environment: Environment): Promise<Watched> {
   const checkpointer = await workplace.openCheckpointer(checkpointerRequest(environment));
   const { commonDirectory, id } = workplace.repository;
   const { name, directories } = environment;
   let made = 0;
   /** Beside the checkpoints, never before one. */
+  let settling: NodeJS.Timeout | undefined;
   const tidy = () => {
+    clearTimeout(settling);
+    settling = setTimeout(() => void settle(workplace, environment), indexAfter);
     made += 1;
     if (made % tidyEvery === 0) workplace.housekeep().catch(() => undefined);
   };
@@ -112,8 +129,26 @@ async function openWatched(workplace: Workplace, environment: Environment): Prom
       });
       return commits.map(({ oid, message }) => ({ oid, subject: message.split('\n')[0] ?? '' })).reverse();
     },
-    isActive: async () => (await findContainer(workplace, environment))?.state === 'running',
-    close: () => checkpointer.close(),
+    isActive: rarely(async () => (await findContainer(workplace, environment))?.state === 'running'),
+    close: () => {
+      clearTimeout(settling);
+      return checkpointer.close();
+    },
+  };
+}
+
+/** Asked of the engine at most every few seconds. */
+const activeFor = 3_000;
+
+function rarely(ask: () => Promise<boolean>): () => Promise<boolean> {
+  let answer: Promise<boolean> | undefined;
+  let askedAt = 0;
+  return () => {
+    if (answer === undefined || performance.now() - askedAt > activeFor) {
+      askedAt = performance.now();
+      answer = ask();
+    }
+    return answer;
   };
 }
 

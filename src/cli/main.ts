@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line: finds the operation, runs it, prints its answer, and ends with its status. */
 import { Command, CommanderError } from 'commander';
-import { CoppiceError } from '../domain/error.ts';
+import { CoppiceError, exitStatusOf } from '../domain/error.ts';
 import { openContext } from '../open.ts';
 import { catalog, isOperationName, operationNames } from '../operations/catalog.ts';
 import type { AnyOperation } from '../operations/operation.ts';
@@ -11,7 +11,7 @@ import { version } from '../version.ts';
 import { type GlobalOptions, splitArguments } from './arguments.ts';
 import { commandOf, type Given } from './command.ts';
 import { answerText, eventText, failureOf, styleOf, wantsColour } from './output.ts';
-import { callerStreams } from './streams.ts';
+import { callerStreams, nowhere } from './streams.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
   const colour = wantsColour(process.env, process.stdout.isTTY === true);
@@ -76,7 +76,10 @@ async function runOperation(
     field.place === undefined ? field.option : (field.value ?? field.key),
   );
   const interrupted = new AbortController();
-  const streams = globals.json ? undefined : callerStreams(process.stdin, process.stdout, process.stderr);
+  // With --json a command's output is part of the answer, and stdout is that one document.
+  const streams = globals.json
+    ? callerStreams(process.stdin, nowhere(), nowhere())
+    : callerStreams(process.stdin, process.stdout, process.stderr);
   const onSignal = (name: NodeJS.Signals) => {
     // A command that runs inside gets the signal itself; otherwise we end, and undo what was begun.
     if (process.listenerCount(name) === 1) interrupted.abort();
@@ -89,10 +92,11 @@ async function runOperation(
     report: (message) => void process.stderr.write(`${message}\n`),
     signal: interrupted.signal,
     program: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
-    ...(streams === undefined ? {} : { streams }),
+    streams,
   });
   try {
     const output = await operation.run(context, input);
+    if (operation.renderEvent !== undefined) return interrupted.signal.aborted ? exitStatusOf.interrupted : 0;
     const text = answerText(operation, output, globals.json, style);
     if (text !== '') await write(text);
     if (interrupted.signal.aborted) throw new CoppiceError('interrupted', 'interrupted', 'Interrupted.');
@@ -110,6 +114,7 @@ function write(text: string): Promise<void> {
 // A reader that went away (`| head`) is no failure of ours.
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
-process.exitCode = await main(process.argv.slice(2));
-// A stdin that was passed to a command may keep the loop alive after the answer is out.
-process.stdin.unref?.();
+const status = await main(process.argv.slice(2));
+// Whatever still holds the loop (a stdin that was passed on, an engine's connection) has nothing more to say.
+await write('');
+process.exit(status);

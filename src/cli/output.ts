@@ -18,7 +18,7 @@ export function wantsColour(env: Readonly<Record<string, string | undefined>>, i
 
 export function answerText(operation: AnyOperation, output: unknown, json: boolean, style: Style): string {
   if (json)
-    return `${JSON.stringify({ schema: `coppice.${operation.name}/${operation.version}`, ...(output as object) }, null, 2)}\n`;
+    return `${JSON.stringify({ schema: `coppice.${operation.name}/${operation.version}`, ...(output as object) })}\n`;
   const text = operation.render(output, style);
   return text === '' ? '' : `${text}\n`;
 }
@@ -46,7 +46,7 @@ export function failureOf(error: unknown, json: boolean, style: Style): Failure 
   if (!(error instanceof CoppiceError) || error.kind === 'bug') return bugOf(error, json, style);
   const { kind, code, message, hint, data } = error;
   const document = json
-    ? `${JSON.stringify({ schema: 'coppice.error/1', error: { code, kind, message, hint: hint ?? null, data } }, null, 2)}\n`
+    ? `${JSON.stringify({ schema: 'coppice.error/1', error: { code, kind, message, hint: hint ?? null, data } })}\n`
     : '';
   const lines = [
     `${style.red('error:')} ${message}`,
@@ -69,7 +69,7 @@ function filesOf(data: CoppiceError['data'], style: Style): readonly string[] {
 function bugOf(error: unknown, json: boolean, style: Style): Failure {
   const message = error instanceof Error ? error.message : String(error);
   const document = json
-    ? `${JSON.stringify({ schema: 'coppice.error/1', error: { code: 'bug', kind: 'bug', message, hint: null, data: {} } }, null, 2)}\n`
+    ? `${JSON.stringify({ schema: 'coppice.error/1', error: { code: 'bug', kind: 'bug', message, hint: null, data: {} } })}\n`
     : '';
   const text = `${style.red('This is a bug in coppice:')} ${inspect(error)}\nPlease report it with what you did. Nothing of your work was thrown away.\n`;
   return { status: exitStatusOf.bug, document, text };

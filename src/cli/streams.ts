@@ -1,12 +1,17 @@
 /** The caller's terminal and streams, as operations need them. */
+import { Writable } from 'node:stream';
 import type { ReadStream, WriteStream } from 'node:tty';
 import type { Streams } from '../operations/operation.ts';
 
 const forwarded: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 
-/** With `quiet` (for --json) a command's output is kept and not passed on: stdout is one document. */
-export function callerStreams(stdin: ReadStream, stdout: WriteStream, stderr: WriteStream): Streams {
-  const interactive = stdin.isTTY === true && stdout.isTTY === true;
+/** Takes everything and keeps nothing. */
+export function nowhere(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() });
+}
+
+export function callerStreams(stdin: ReadStream, stdout: WriteStream | Writable, stderr: Writable): Streams {
+  const interactive = stdin.isTTY === true && isTerminal(stdout);
   return {
     stdin,
     stdout,
@@ -20,6 +25,10 @@ export function callerStreams(stdin: ReadStream, stdout: WriteStream, stderr: Wr
       };
     },
   };
+}
+
+function isTerminal(stream: WriteStream | Writable): stream is WriteStream {
+  return 'isTTY' in stream && stream.isTTY === true;
 }
 
 function terminalOf(stdin: ReadStream, stdout: WriteStream): NonNullable<Streams['terminal']> {

@@ -6,9 +6,8 @@ import { type EnvironmentName, parseEnvironmentName } from '../domain/environmen
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { refsOf } from '../domain/ref-layout.ts';
-import { parseBranch, type RefName, shortName } from '../domain/ref-name.ts';
+import type { RefName } from '../domain/ref-name.ts';
 import type { Spec } from '../domain/spec.ts';
-import type { Head } from '../git/repository.ts';
 import { thisProcess } from '../platform/liveness.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { directoriesFor, type Environment } from './environment.ts';
@@ -16,16 +15,12 @@ import { dismantle, materialize, type Timings } from './materialize.ts';
 import { recordFile, serializeRecord, updateRecord, writeFirstRecord } from './record.ts';
 import { deleteReferences } from './references.ts';
 import { runSetup } from './setup.ts';
+import { authorOf, type Start, type StartRequest, startOf } from './starting-point.ts';
 import type { Report, Workplace } from './workplace.ts';
 
-export interface CreateRequest {
+export interface CreateRequest extends StartRequest {
   readonly name: string | undefined;
-  /** A revision; default: the caller's HEAD. */
-  readonly from: string | undefined;
-  readonly target: string | undefined;
   readonly title: string | undefined;
-  /** Carries the checkout's uncommitted and untracked files along, as a first checkpoint. */
-  readonly withChanges: boolean;
   readonly flags: Spec;
 }
 
@@ -34,65 +29,23 @@ export interface Created {
   readonly timings: Timings;
 }
 
+/** An abort of `signal` undoes what was begun. */
 export async function createEnvironment(
   workplace: Workplace,
   request: CreateRequest,
   report: Report,
+  signal: AbortSignal,
 ): Promise<Created> {
   const name = request.name === undefined ? undefined : parseEnvironmentName(request.name);
   const start = await startOf(workplace, request);
   const { record, runtime } = await plan(workplace, request, start);
   if (record.spec.image !== null) {
-    await runtime.prepareImage(record.spec.image, ({ message }) => report(message));
+    await runtime.prepareImage(record.spec.image, ({ message }) => report(message), signal);
   }
+  if (runtime.kind === 'sandbox') await warnIfNotIsolated(runtime, report);
+  stopIfAborted(signal);
   const environment = await reserve(workplace, name, record, start);
-  return build(workplace, environment, runtime, report);
-}
-
-interface Start {
-  readonly base: Oid;
-  /** Where the branch begins: the base, or a checkpoint with the caller's uncommitted changes on it. */
-  readonly changes: Oid | undefined;
-  readonly target: RefName | null;
-}
-
-async function startOf(workplace: Workplace, request: CreateRequest): Promise<Start> {
-  const { repository } = workplace;
-  const head = await repository.head();
-  const base = await baseOf(workplace, request.from, head);
-  const target = request.target === undefined ? defaultTarget(head) : parseBranch(request.target);
-  if (request.target !== undefined && target !== null && (await repository.readRef(target)) === undefined) {
-    throw new CoppiceError('not-found', 'branch-not-found', `There is no branch ${shortName(target)} to go back to.`, {
-      hint: '`git branch` lists them; leave --target out to go back to the branch that is checked out.',
-    });
-  }
-  const changes = request.withChanges ? await repository.snapshotWorktree() : undefined;
-  return { base, changes, target };
-}
-
-function defaultTarget(head: Head): RefName | null {
-  return head.kind === 'detached' ? null : head.ref;
-}
-
-async function baseOf(workplace: Workplace, from: string | undefined, head: Head): Promise<Oid> {
-  if (from !== undefined) {
-    const found = await workplace.repository.resolveCommit(from);
-    if (found !== undefined) return found;
-    throw new CoppiceError('not-found', 'revision-not-found', `${JSON.stringify(from)} names no commit here.`, {
-      hint: 'Give a branch, a tag or a commit; `git fetch` first if it is somewhere else.',
-    });
-  }
-  if (head.kind !== 'unborn') return head.oid;
-  // A repository without commits: the environment starts from an empty one, and the target is born at the first merge.
-  const author = await authorOf(workplace);
-  const tree = await workplace.repository.emptyTree();
-  return workplace.repository.writeCommit({
-    tree,
-    parents: [],
-    author,
-    committer: author,
-    message: 'Start of history\n',
-  });
+  return build(workplace, environment, runtime, report, signal);
 }
 
 async function plan(workplace: Workplace, request: CreateRequest, start: Start) {
@@ -110,12 +63,6 @@ async function plan(workplace: Workplace, request: CreateRequest, start: Start) 
     spec,
   };
   return { record, runtime };
-}
-
-async function authorOf(workplace: Workplace) {
-  const known = await workplace.repository.identity();
-  const { userName, hostname } = workplace.surroundings;
-  return known ?? { name: userName, email: `${userName}@${hostname}` };
 }
 
 /** How many generated names are tried before giving up. */
@@ -195,19 +142,31 @@ async function build(
   environment: Environment,
   runtime: Runtime,
   report: Report,
+  signal: AbortSignal,
 ): Promise<Created> {
   try {
     const timings = await materialize(workplace, environment, runtime);
+    stopIfAborted(signal);
     const stage = await runSetup(workplace, environment, report);
     const record: EnvironmentRecord = { ...environment.record, stage };
     const files = [{ path: recordFile, content: serializeRecord(record) }];
     const at = await updateRecord(workplace, environment.refs.record, files, stage);
-    await workplace.daemon.notice(workplace.repository);
+    await workplace.daemon.notice(workplace.repository, environment.name);
     return { environment: { ...environment, record, at: { ...environment.at, record: at } }, timings };
   } catch (error) {
     await rollBack(workplace, environment);
     throw error;
   }
+}
+
+function stopIfAborted(signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw new CoppiceError('interrupted', 'interrupted', 'The creation was interrupted; nothing of it is left.');
+}
+
+async function warnIfNotIsolated(runtime: Runtime, report: Report): Promise<void> {
+  const { isolated, description } = await runtime.probe();
+  if (!isolated) report(`NOT ISOLATED: commands run on this machine as you (${description}).`);
 }
 
 /** Undoes a creation that failed or was interrupted: nobody has worked in it yet. */

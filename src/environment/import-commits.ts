@@ -42,7 +42,9 @@ export async function importCommits(workplace: Workplace, environment: Environme
     }
     const { runtime, container } = await runningContainer(workplace, environment);
     const inside = layoutOf(workplace, environment, runtime).git;
-    const fetched = await workplace.transport.fetch(pipeInto(runtime, container.id), inside);
+    const fetched = await workplace.transport.fetch(pipeInto(runtime, container.id), inside, {
+      known: [environment.refs.branch, environment.refs.prefix],
+    });
     const now = (await readEnvironment(workplace, environment.name)) ?? environment;
     const after = await follow(workplace, now, fetched);
     await noteHint(workplace, environment, hint);
@@ -60,7 +62,8 @@ async function follow(workplace: Workplace, environment: Environment, fetched: F
     cause: 'commit inside',
     ...(behind ? { outside: true } : {}),
   });
-  await mirrorBranches(workplace, followed.environment, fetched.branches);
+  // A branch that was refused or broken keeps none of the others' commits in, but then nobody can tell which are gone.
+  if (fetched.leftOut === undefined) await mirrorBranches(workplace, followed.environment, fetched.branches);
   return followed.environment;
 }
 

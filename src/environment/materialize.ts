@@ -67,7 +67,7 @@ export async function materialize(workplace: Workplace, environment: Environment
 /** So that the daemon finds the repository again from the environments' directories. Safe to delete. */
 async function noteRepository({ surroundings, repository }: Workplace): Promise<void> {
   const directory = repositoryDirectory(surroundings.dataDirectory, repository.id);
-  await writeFile(join(directory, repositoryFile), `${repository.commonDirectory}\n`);
+  await writeFile(join(directory, repositoryFile), repository.commonDirectory);
 }
 
 /** Takes down everything `materialize` may have made. Repeatable; references are the caller's. */

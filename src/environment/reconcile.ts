@@ -46,7 +46,17 @@ export async function reconcile(
   const result = await checkpoint(workplace, environment, options, operation);
   const current = (await readEnvironment(workplace, environment.name)) ?? environment;
   const { imported, notImported } = await tryImport(workplace, current);
+  if (imported.at.tip !== environment.at.tip) await bringIndexAlong(workplace, imported);
   return { environment: imported, checkpoint: result.checkpoint, held: result.held, operation, notImported };
+}
+
+/** So that `git status` typed in the worktree on the host tells the truth. Somebody's git may hold the index: next time. */
+export async function bringIndexAlong(workplace: Workplace, { name, at }: Environment): Promise<void> {
+  try {
+    await workplace.worktrees.refreshIndex(name, at.tip);
+  } catch (error) {
+    if (!hasCode(error, 'index-locked')) throw error;
+  }
 }
 
 async function checkpoint(

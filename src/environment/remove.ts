@@ -32,11 +32,19 @@ export async function removeEnvironment(
   const runtime = await workplace.runtime(environment.record.spec.runtime);
   if (container?.state === 'running') await runtime.stop(container.id);
   await workplace.daemon.leave(workplace.repository, environment.name);
-  // Nothing can write any more: this is what is kept.
-  const last = await reconcile(workplace, before.environment, { cause: 'remove', rehash: true });
+  try {
+    return await takeAway(workplace, before.environment);
+  } finally {
+    // Gone, or, if that failed, still there and to be watched again.
+    await workplace.daemon.notice(workplace.repository, environment.name);
+  }
+}
+
+/** Nothing can write any more: what is there now is what is kept. */
+async function takeAway(workplace: Workplace, environment: Environment): Promise<Removed> {
+  const last = await reconcile(workplace, environment, { cause: 'remove', rehash: true });
   const trash = await putAway(workplace, last.environment, last.held);
   await dismantle(workplace, environment);
-  await workplace.daemon.notice(workplace.repository);
   return { trash };
 }
 

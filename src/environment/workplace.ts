@@ -48,8 +48,8 @@ export interface WatchedFacts {
 
 /** The daemon as operations use it: an accelerator that may be absent. Nothing here throws for its absence. */
 export interface DaemonPort {
-  /** Starts it when it is not running (and allowed), and tells it to look at the repository again. */
-  notice(repository: Pick<Repository, 'commonDirectory'>): Promise<void>;
+  /** Starts it when it is not running (and allowed), and tells it to look at this environment now. */
+  notice(repository: Pick<Repository, 'commonDirectory'>, name: EnvironmentName): Promise<void>;
   /** Makes it let go of an environment before its files go; resolves when nothing of it runs there any more. */
   leave(repository: Pick<Repository, 'commonDirectory'>, name: EnvironmentName): Promise<void>;
   /** undefined when none is running. */

@@ -62,7 +62,7 @@ export const create = operation({
     };
     const created = [];
     for (const name of namesFor(input.name, input.count)) {
-      created.push(await createEnvironment(workplace, { ...request, name }, context.report));
+      created.push(await createEnvironment(workplace, { ...request, name }, context.report, context.signal));
     }
     return {
       environments: created.map(({ environment, timings }) => ({

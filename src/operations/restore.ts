@@ -38,7 +38,7 @@ export const restore = operation({
       [{ name: chosen.ref, before: chosen.oid, after: null }],
       `coppice: restored ${chosen.name}`,
     );
-    await workplace.daemon.notice(workplace.repository);
+    await workplace.daemon.notice(workplace.repository, back.environment.name);
     return { restored: environmentView(back.environment), trash: [] as { name: string; ref: string }[] };
   },
   render({ restored, trash }, style) {

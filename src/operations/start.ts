@@ -29,7 +29,7 @@ export const start = operation({
       }
     } else await ensureRunning(workplace, environment);
     await bringInOutside(workplace, environment);
-    await workplace.daemon.notice(workplace.repository);
+    await workplace.daemon.notice(workplace.repository, environment.name);
     return { name: environment.name as string, worktree: environment.directories.tree, fresh };
   },
   render: ({ name, worktree, fresh }) => `${name} is running${fresh ? `, checked out at ${worktree}` : ''}`,

@@ -21,7 +21,7 @@ export const stop = operation({
     await runtime.stop(container.id);
     // What its processes wrote in their last moments.
     await reconcileFully(workplace, before.environment, { cause: 'stop' });
-    await workplace.daemon.notice(workplace.repository);
+    await workplace.daemon.notice(workplace.repository, environment.name);
     return { name: environment.name as string, wasRunning: true };
   },
   render: ({ name, wasRunning }) => (wasRunning ? `${name} is stopped` : `${name} was not running`),

@@ -5,7 +5,13 @@
 import { constants } from 'node:fs';
 import { mkdir, open, readFile, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { directoriesOf, registrationId, repositoryDirectory, repositoryIdOf } from '../../domain/directories.ts';
+import {
+  directoriesOf,
+  registrationId,
+  repositoryDirectory,
+  repositoryFile,
+  repositoryIdOf,
+} from '../../domain/directories.ts';
 import { isEnvironmentName } from '../../domain/environment-name.ts';
 import type { Surroundings } from '../../platform/surroundings.ts';
 
@@ -38,7 +44,7 @@ export async function enclosingEnvironment(
 
 /** Where `rememberRepository` writes. */
 function noteOf(dataDirectory: string, repositoryId: string): string {
-  return join(repositoryDirectory(dataDirectory, repositoryId), '.repository');
+  return join(repositoryDirectory(dataDirectory, repositoryId), repositoryFile);
 }
 
 /** Notes where the repository is, for the directories that cannot say it themselves. Repeatable. */

@@ -9,9 +9,11 @@
  * Each exec runs under tini as a subreaper, so that whatever the command starts stays below it: children in a session
  * of their own, double forks, even without the environment. tini itself is recognised by its parent, who is outside
  * (ppid 0), and the mark. To end the tree, tini is stopped first — it would leave when the command does, and its
- * remaining children would escape — then everything below it is killed until nothing lives, then tini.
+ * remaining children would escape — then everything below it is stopped and killed, from the leaves up, until nothing
+ * lives, then tini.
  *
- * Without tini (Podman) all that carries the mark is ended, which misses what threw its environment away.
+ * Without tini (Podman) the same is done from the command on, and then to all that carries the mark; this misses what
+ * threw its environment away and whose parent has ended.
  */
 export const killScript = `
 mark=$1
@@ -23,10 +25,14 @@ walk() {
     for child in $children; do
       lives "$child" || continue
       alive=yes
-      kill -KILL "$child"
-      walk "$child"
+      end_with_children "$child"
     done
   done
+}
+end_with_children() {
+  kill -STOP "$1"
+  walk "$1"
+  kill -KILL "$1"
 }
 lives() {
   read -r line <"/proc/$1/stat" || return 1
@@ -38,6 +44,15 @@ carries() {
     case $line in *"$mark"*) return 0 ;; esac
   done <"/proc/$1/environ"
   return 1
+}
+end_below() {
+  kill -STOP "$1"
+  while
+    alive=
+    walk "$1"
+    [ -n "$alive" ]
+  do :; done
+  kill -KILL "$1"
 }
 end_marked() {
   rounds=0
@@ -65,16 +80,10 @@ done 2>/dev/null
   guard=
   [ -n "$found" ] && read -r guard <"/proc/$found/comm"
   case $what:$guard in
-  tree:docker-init)
-    kill -STOP "$found"
-    while
-      alive=
-      walk "$found"
-      [ -n "$alive" ]
-    do :; done
-    kill -KILL "$found"
+  tree:*)
+    [ -n "$found" ] && end_below "$found"
+    [ "$guard" = docker-init ] || end_marked
     ;;
-  tree:*) end_marked ;;
   *:docker-init)
     children=
     read -r children <"/proc/$found/task/$found/children"

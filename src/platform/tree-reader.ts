@@ -84,6 +84,15 @@ export function statAt(parent: number, name: string): FileStat | undefined {
   return stats === undefined || stats === 'gone' || stats === 'refused' ? undefined : fileStat(stats);
 }
 
+/**
+ * The same by path, four times as fast, for looking at whole trees. A directory on the way may be swapped for a link
+ * meanwhile: good for “looks unchanged” (its inode and times would not fit), never for what is recorded or shown.
+ */
+export function glanceAt(path: string): FileStat | undefined {
+  const stats = attempt(() => lstatSync(asBytes(path), { throwIfNoEntry: false }));
+  return stats === undefined || stats === 'gone' || stats === 'refused' ? undefined : fileStat(stats);
+}
+
 /** A regular file's bytes. More than `limit` bytes are `refused`. */
 export function readFileAt(parent: number, name: string, limit: number): ReadContent | ReadFailure {
   return withFile(parent, name, (descriptor, before) => {
@@ -212,13 +221,24 @@ function kindOf(stats: Stats): FileStat['kind'] {
   return stats.isSymbolicLink() ? 'link' : 'other';
 }
 
-/** Node encodes strings as UTF-8; other bytes must go as a buffer. */
 function at(parent: number, name: string): string | Buffer {
-  const path = `${descriptors}${parent}/${name}`;
-  return /^[\x01-\x7f]*$/.test(name) ? path : Buffer.from(path, 'latin1');
+  return asBytes(`${descriptors}${parent}/${name}`);
 }
 
-const goneCodes: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EINVAL', 'ESTALE', 'ENXIO']);
+/** Node encodes strings as UTF-8; other bytes must go as a buffer. */
+function asBytes(path: string): string | Buffer {
+  return /^[\x01-\x7f]*$/.test(path) ? path : Buffer.from(path, 'latin1');
+}
+
+const goneCodes: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'ELOOP',
+  'EINVAL',
+  'ESTALE',
+  'ENXIO',
+  'ENAMETOOLONG',
+]);
 const refusedCodes: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EIO', 'ETXTBSY', 'EOVERFLOW', 'EBUSY']);
 
 /** Anything else (no descriptors left, no memory) is not about this file and must not pass for it. */

@@ -5,7 +5,15 @@
 import { type BytePath, joinPath } from '../../domain/byte-path.ts';
 import type { Held, HeldReason } from '../../domain/change.ts';
 import { CoppiceError } from '../../domain/error.ts';
-import { closeDirectory, type FileStat, namesIn, openDirectory, openTree, statAt } from '../../platform/tree-reader.ts';
+import {
+  closeDirectory,
+  type FileStat,
+  glanceAt,
+  namesIn,
+  openDirectory,
+  openTree,
+  statAt,
+} from '../../platform/tree-reader.ts';
 import { unrecordable } from './names.ts';
 import { isTreeMode, type RawEntry, type Tree } from './objects.ts';
 import type { DirectoryRules, RuleFiles } from './rule-files.ts';
@@ -66,6 +74,8 @@ const emptyTree: Tree = new Map();
 
 export async function scan(request: ScanRequest): Promise<Findings> {
   const { trees, rules, breathe } = request;
+  /** One character per byte, like every path here. */
+  const root = Buffer.from(request.root).toString('latin1');
   const findings: Findings = {
     suspects: [],
     gone: new Map(),
@@ -87,47 +97,64 @@ export async function scan(request: ScanRequest): Promise<Findings> {
     }
   };
 
-  const inDirectory = async (place: Place, scope: Scope): Promise<void> => {
-    if (scope.whole) await wholeDirectory(place);
-    else for (const [name, child] of scope.children) await step(place, name, child);
+  /** An open directory, with its rules read. */
+  const inDirectory = async (found: Omit<Place, 'rules'>, above: DirectoryRules | undefined, scope: Scope) => {
+    const { descriptor, path } = found;
+    if (scope.whole) {
+      const names = listing(found);
+      if (names === undefined) return;
+      findings.directories.add(path);
+      await wholeDirectory({ ...found, rules: rules.enter(descriptor, path, above, names) }, names);
+    } else {
+      const place = { ...found, rules: rules.enter(descriptor, path, above) };
+      for (const [name, child] of scope.children) await step(place, name, child);
+    }
+  };
+
+  /** undefined: it cannot be said what is in there; what is recorded stays. */
+  const listing = ({ descriptor, path }: Omit<Place, 'rules'>): ReadonlySet<string> | undefined => {
+    const names = namesIn(descriptor);
+    if (typeof names !== 'string') return new Set(names);
+    if (path === '') throw unlistable(request.root);
+    if (names === 'gone') findings.unsettled.push(path);
+    else hold(path, 'unreadable', 'the directory cannot be listed');
+    return undefined;
   };
 
   /** Into a directory of which only a part is wanted; anything else there is looked at as it is. */
   const step = async (place: Place, name: string, scope: Scope): Promise<void> => {
     const stat = statAt(place.descriptor, name);
+    if (scope.whole || stat?.kind !== 'directory') findings.covered.add(joinPath(place.path, name));
     if (scope.whole || stat?.kind !== 'directory') await examine(place, name, stat);
     else await directory(place, name, scope);
   };
 
   /** In an ignored directory only what is recorded counts. */
-  const wholeDirectory = async (place: Place): Promise<void> => {
+  const wholeDirectory = async (place: Place, names: ReadonlySet<string>): Promise<void> => {
     const recorded = place.tree ?? emptyTree;
-    const listed = namesIn(place.descriptor);
-    if (listed === 'gone' && place.path !== '') {
-      findings.unsettled.push(place.path);
-      return;
-    }
-    if (typeof listed === 'string') {
-      if (place.path === '') throw unlistable(request.root);
-      hold(place.path, 'unreadable', 'the directory cannot be listed');
-      return;
-    }
-    findings.directories.add(place.path);
-    const present = new Set(listed);
-    for (const name of listed) {
-      if (place.ignored && !recorded.has(name)) continue;
-      await breathe();
+    for (const name of names) {
+      const entry = recorded.get(name);
+      if (place.ignored && entry === undefined) continue;
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+      if (entry !== undefined && looksRecorded(joinPath(place.path, name), entry)) continue;
       await examine(place, name, statAt(place.descriptor, name));
     }
     for (const [name, entry] of recorded) {
-      if (!present.has(name)) await missing(joinPath(place.path, name), entry);
+      if (!names.has(name)) await missing(joinPath(place.path, name), entry);
     }
+  };
+
+  /** Nearly every file of nearly every scan. */
+  const looksRecorded = (path: BytePath, entry: RawEntry): boolean => {
+    if (isTreeMode(entry.mode)) return false;
+    const stat = glanceAt(`${root}/${path}`);
+    return stat !== undefined && request.isUnchanged(path, stat, entry);
   };
 
   const examine = async (place: Place, name: string, stat: FileStat | undefined): Promise<void> => {
     const path = joinPath(place.path, name);
     const entry = place.tree?.get(name);
-    findings.covered.add(path);
     if (stat === undefined) {
       if (entry !== undefined) await missing(path, entry);
     } else if (stat.kind === 'directory') await directory(place, name, wholeScope);
@@ -144,11 +171,10 @@ export async function scan(request: ScanRequest): Promise<Findings> {
     if (entry !== undefined && isTreeMode(entry.mode)) await missing(path, entry);
     const before = entry === undefined || isTreeMode(entry.mode) ? undefined : entry;
     if (before === undefined && isIgnored(place, path, name, false)) return;
+    if (before !== undefined && request.isUnchanged(path, stat, before)) return;
     const refused = refusedName(path, name, stat.kind === 'link');
-    if (refused !== undefined) hold(path, 'unrecordable-name', refused);
-    else if (before === undefined || !request.isUnchanged(path, stat, before)) {
-      findings.suspects.push({ path, stat, before, rules: place.rules });
-    }
+    if (refused === undefined) findings.suspects.push({ path, stat, before, rules: place.rules });
+    else hold(path, 'unrecordable-name', refused);
   };
 
   const directory = async (place: Place, name: string, scope: Scope): Promise<void> => {
@@ -185,10 +211,8 @@ export async function scan(request: ScanRequest): Promise<Findings> {
     if (descriptor === 'gone') findings.unsettled.push(path);
     else if (descriptor === 'refused') hold(path, 'unreadable', 'the directory cannot be opened');
     else {
-      await within(descriptor, async () => {
-        const own = rules.enter(descriptor, path, place.rules);
-        await inDirectory({ ...below, descriptor, path, depth: place.depth + 1, rules: own }, scope);
-      });
+      const found = { ...below, descriptor, path, depth: place.depth + 1 };
+      await within(descriptor, () => inDirectory(found, place.rules, scope));
     }
   };
 
@@ -207,14 +231,9 @@ export async function scan(request: ScanRequest): Promise<Findings> {
   };
 
   const descriptor = openTree(request.root);
-  await within(descriptor, async () => {
-    const own = rules.enter(descriptor, '', undefined);
-    if (request.scope.whole) findings.covered.add('');
-    await inDirectory(
-      { descriptor, path: '', depth: 0, tree: request.tree, rules: own, ignored: false },
-      request.scope,
-    );
-  });
+  const top = { descriptor, path: '', depth: 0, tree: request.tree, ignored: false } as const;
+  if (request.scope.whole) findings.covered.add('');
+  await within(descriptor, () => inDirectory(top, undefined, request.scope));
   return findings;
 }
 

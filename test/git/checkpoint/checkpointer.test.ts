@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type BytePath, textOf } from '../../../src/domain/byte-path.ts';
-import { makeEnvironment } from './support.ts';
+import { aged, makeEnvironment } from './support.ts';
 
 test('a changed file becomes a commit with the same tree as git add', async () => {
   const environment = makeEnvironment({ files: { 'src/a.ts': 'one\n', 'README.md': '# hi\n' } });
@@ -82,6 +82,7 @@ test('a missing branch is an error', async () => {
 
 test('hinted paths are all that is looked at', async () => {
   const environment = makeEnvironment({ files: { a: '1', 'd/b': '2', 'd/e/c': '3' } });
+  await aged();
   const checkpointer = await environment.open();
   await checkpointer.checkpoint({ cause: 'reconcile' });
   environment.write({ a: 'changed', 'd/b': 'changed', 'd/e/new': 'x', 'd/e/c': 'changed' });
@@ -115,3 +116,13 @@ for (const objectFormat of ['sha1', 'sha256'] as const) {
     environment.fsck();
   });
 }
+
+test('directories sort among files as git sorts them', async () => {
+  const environment = makeEnvironment({ files: { 'a.b': '1', 'a-b': '1', a0: '1', a: '1' } });
+  const checkpointer = await environment.open();
+  rmSync(join(environment.tree, 'a'));
+  environment.write({ 'a/x': '2', 'a-/y': '3', 'a0-/z': '4' });
+  await checkpointer.checkpoint({ cause: 'edit' });
+  expect(environment.tipTree()).toBe(environment.nativeTree());
+  environment.fsck();
+});

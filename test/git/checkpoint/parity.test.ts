@@ -135,7 +135,9 @@ function perform(root: string, one: Exclude<Action, { kind: 'checkpoint' }>): re
 test('random work: tip equals what git add -A records, at every checkpoint', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(action, { minLength: 5, maxLength: 40 }), async (actions) => {
-      const environment = makeEnvironment({ files: { a: '1', 'b/a': '2', 'b/a.b': '3', 'x.o': 'object' } });
+      const environment = makeEnvironment({
+        files: { a: '1', 'a.b': '1', 'a-b': '1', 'b/a': '2', 'b/a.b': '3', 'x.o': 'object' },
+      });
       const checkpointer = await environment.open();
       let hints: string[] = [];
       for (const one of [...actions, { kind: 'checkpoint', hinted: false } as const]) {

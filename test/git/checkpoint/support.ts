@@ -2,10 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { parseEnvironmentName } from '../../../src/domain/environment-name.ts';
 import { parseRefName } from '../../../src/domain/ref-name.ts';
 import { openCheckpointer } from '../../../src/git/checkpoint/open-checkpointer.ts';
+import { racyWindow } from '../../../src/git/checkpoint/stat-cache.ts';
 import {
   type Checkpointer,
   type CheckpointerRequest,
@@ -44,6 +45,12 @@ export interface TestEnvironment {
 }
 
 export const fixedNow = () => new Date('2026-03-04T05:06:07Z');
+
+/** Resolves once everything there is now is old enough for its times to be trusted. */
+export async function aged(): Promise<void> {
+  const written = Date.now();
+  await expect.poll(() => Date.now() - written, { interval: 10 }).toBeGreaterThan(racyWindow + 20);
+}
 
 /** The files of `options` are checked out into the environment's tree. */
 export function makeEnvironment(

@@ -10,22 +10,14 @@ import { registrationId } from './domain/directories.ts';
 import { defaultBranchPrefix } from './domain/ref-layout.ts';
 import { cacheDirectory } from './environment/running-execs.ts';
 import type { CheckpointerFor, Workplace } from './environment/workplace.ts';
-import { operationInProgress, readHeadHint } from './git/agent-head.ts';
-import { openCheckpointer } from './git/checkpoint/open-checkpointer.ts';
-import { rollUpPacks } from './git/checkpoint/roll-up.ts';
-import { seedStatCache } from './git/checkpoint/seed.ts';
 import { type CheckpointerRequest, defaultHoldLimits } from './git/checkpointer.ts';
 import { type HostGit, hostGit } from './git/host-git.ts';
-import { createMerging } from './git/merge/merging.ts';
 import { openRepository } from './git/native/open.ts';
 import type { Repository } from './git/repository.ts';
-import { gitOverExec } from './git/transport/git-over-exec.ts';
-import { createWorktrees } from './git/worktree/worktrees.ts';
 import { openDaemonPort } from './open-daemon.ts';
 import { openRuntimes } from './open-runtimes.ts';
 import type { Context } from './operations/operation.ts';
 import { errnoOf } from './platform/errno.ts';
-import { readFileBelow } from './platform/read-below.ts';
 import type { Surroundings } from './platform/surroundings.ts';
 
 export type Caller = Omit<Context, 'surroundings' | 'workplace' | 'daemon' | 'within'>;
@@ -69,16 +61,16 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
   return {
     surroundings,
     repository,
-    merging: createMerging(surroundings, repository),
-    worktrees: createWorktrees({
-      git,
-      objectFormat,
-      repositoryId: id,
-      dataDirectory: surroundings.dataDirectory,
-      gitDirectory,
+    merging: whenNeeded(async () => (await import('./git/merge/merging.ts')).createMerging(surroundings, repository)),
+    worktrees: whenNeeded(async () => {
+      const { createWorktrees } = await import('./git/worktree/worktrees.ts');
+      const { dataDirectory } = surroundings;
+      return createWorktrees({ git, objectFormat, repositoryId: id, dataDirectory, gitDirectory });
     }),
-    transport: gitOverExec({ git, objectFormat }),
-    agentGit: { readHeadHint, operationInProgress },
+    transport: whenNeeded(async () =>
+      (await import('./git/transport/git-over-exec.ts')).gitOverExec({ git, objectFormat }),
+    ),
+    agentGit: whenNeeded(() => import('./git/agent-head.ts')),
     daemon: openDaemonPort(surroundings, program, settings, openWorkplace),
     settings: { branchPrefix: settings.branchPrefix ?? defaultBranchPrefix },
     installation: await installationOf(surroundings),
@@ -99,16 +91,38 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
         report: ({ message }) => report(message),
       });
     },
-    openCheckpointer: async (wanted) =>
-      openCheckpointer(request(wanted), await checkpointerTools(git, repository, surroundings)),
-    seedStatCache: async (wanted) => seedStatCache(request(wanted), { git, objectFormat }),
-    housekeep: async () => void (await rollUpPacks(git)),
-    readTreeFile: async (tree, path) => readFileBelow(tree, path),
+    async openCheckpointer(wanted) {
+      const { openCheckpointer } = await import('./git/checkpoint/open-checkpointer.ts');
+      return openCheckpointer(request(wanted), await checkpointerTools(git, repository, surroundings));
+    },
+    async seedStatCache(wanted) {
+      const { seedStatCache } = await import('./git/checkpoint/seed.ts');
+      await seedStatCache(request(wanted), { git, objectFormat });
+    },
+    async housekeep() {
+      const { rollUpPacks } = await import('./git/checkpoint/roll-up.ts');
+      await rollUpPacks(git);
+    },
+    readTreeFile: async (tree, path) => (await import('./platform/read-below.ts')).readFileBelow(tree, path),
     async close() {
       await runtimes.close();
       await repository.close();
     },
   };
+}
+
+type Asynchronous = { readonly [name: string]: (...args: never[]) => Promise<unknown> };
+
+/** An adapter that is loaded by the first call of any of its methods: a command shall not pay for what it does not use. */
+function whenNeeded<Adapter extends object>(load: () => Promise<Adapter>): Adapter {
+  let loaded: Promise<Adapter> | undefined;
+  const call = (name: string | symbol) => {
+    return async (...args: never[]) => {
+      loaded ??= load();
+      return ((await loaded) as Asynchronous)[name as string]?.(...args);
+    };
+  };
+  return new Proxy({} as Adapter, { get: (_, name) => (name === 'then' ? undefined : call(name)) });
 }
 
 function checkpointerRequest(

@@ -104,7 +104,7 @@ async function commitInside(
   request: CommitRequest,
 ): Promise<Committed> {
   const { at } = environment;
-  const layout = layoutOf(workplace, environment, runtime);
+  const layout = await layoutOf(workplace, environment, runtime);
   await workplace.transport.push(pipeInto(runtime, container.id), layout.git, at.tip, incomingRef);
   const { name, email } = request.author;
   const done = await runInside(runtime, container.id, ['sh', '-c', commitScript], {
@@ -193,7 +193,7 @@ export async function bringInOutside(workplace: Workplace, environment: Environm
   const runtime = await workplace.runtime(environment.record.spec.runtime);
   if (!(await hasGit(runtime, container))) return;
   if ((await workplace.agentGit.operationInProgress(environment.directories.git)) !== undefined) return;
-  const layout = layoutOf(workplace, environment, runtime);
+  const layout = await layoutOf(workplace, environment, runtime);
   await workplace.transport.push(pipeInto(runtime, container.id), layout.git, outside, incomingRef);
   const done = await runInside(runtime, container.id, ['sh', '-c', bringInScript], { workdir: layout.tree });
   if (done.status !== 0) return;

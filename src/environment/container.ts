@@ -31,10 +31,14 @@ export function gitFileOf(environment: Pick<Environment, 'directories'>): string
   return join(environment.directories.root, 'gitfile');
 }
 
-export function containerRequest(workplace: Workplace, environment: Environment, runtime: Runtime): ContainerRequest {
+export async function containerRequest(
+  workplace: Workplace,
+  environment: Environment,
+  runtime: Runtime,
+): Promise<ContainerRequest> {
   const { directories, record, name } = environment;
   const { surroundings, repository } = workplace;
-  const layout = layoutOf(workplace, environment, runtime);
+  const layout = await layoutOf(workplace, environment, runtime);
   const base = baseStoreDirectory(surroundings.dataDirectory, repository.id);
   const mounts: Mount[] = [
     { source: directories.tree, target: layout.tree, readOnly: false },
@@ -87,7 +91,7 @@ export async function ensureRunning(workplace: Workplace, environment: Environme
   const runtime = await workplace.runtime(environment.record.spec.runtime);
   const [existing] = await runtime.list(labelsOf(workplace, environment.name));
   if (existing?.state === 'running') return existing;
-  const container = existing ?? (await runtime.create(containerRequest(workplace, environment, runtime)));
+  const container = existing ?? (await runtime.create(await containerRequest(workplace, environment, runtime)));
   await runtime.start(container.id);
   return { ...container, state: 'running' };
 }

@@ -41,7 +41,7 @@ export async function importCommits(workplace: Workplace, environment: Environme
       return (await readEnvironment(workplace, environment.name)) ?? environment;
     }
     const { runtime, container } = await runningContainer(workplace, environment);
-    const inside = layoutOf(workplace, environment, runtime).git;
+    const inside = (await layoutOf(workplace, environment, runtime)).git;
     const fetched = await workplace.transport.fetch(pipeInto(runtime, container.id), inside, {
       known: [environment.refs.branch, environment.refs.prefix],
     });

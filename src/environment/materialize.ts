@@ -34,7 +34,7 @@ export async function materialize(workplace: Workplace, environment: Environment
   const begun = performance.now();
   const since = () => performance.now() - begun;
   const { directories, refs, at, name } = environment;
-  const layout = layoutOf(workplace, environment, runtime);
+  const layout = await layoutOf(workplace, environment, runtime);
   const sharing = workplace.worktrees.shareBase(at.base);
   // Awaited below; a failure of the checkout must not leave this one unhandled.
   sharing.catch(() => undefined);
@@ -57,7 +57,7 @@ export async function materialize(workplace: Workplace, environment: Environment
   });
   await noteHint(workplace, environment);
   const git = since();
-  const container = await runtime.create(containerRequest(workplace, environment, runtime));
+  const container = await runtime.create(await containerRequest(workplace, environment, runtime));
   await runtime.start(container.id);
   await seeding;
   const total = since();

@@ -53,7 +53,7 @@ export async function syncFrom(workplace: Workplace, start: Environment, from: R
   }
   await workplace.worktrees.shareBase(commit);
   const done = await runInside(runtime, container.id, ['sh', '-c', mergeScript], {
-    workdir: layoutOf(workplace, environment, runtime).tree,
+    workdir: (await layoutOf(workplace, environment, runtime)).tree,
     timeoutSeconds: 1800,
     environment: {
       COPPICE_REF: insideRef(from),

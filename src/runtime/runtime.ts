@@ -117,7 +117,7 @@ export interface Runtime {
     readonly git: string;
     readonly base: string;
     readonly home: string;
-  }): InsideLayout;
+  }): Promise<InsideLayout>;
   /** Makes sure the image is there, pulling it if need be. Throws `image-not-found`. */
   prepareImage(reference: string, report: (progress: Progress) => void, signal?: AbortSignal): Promise<void>;
   create(request: ContainerRequest): Promise<Container>;

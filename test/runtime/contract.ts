@@ -68,7 +68,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
     test('a container is created, started, stopped, started again and removed', async () => {
       const given = await subject();
       const { runtime } = given;
-      const place = makePlace(given);
+      const place = await makePlace(given);
       const container = await makeContainer(given, place);
       const seen = async () => (await runtime.list(place.labels)).map(({ id, state }) => ({ id, state }));
       expect(await seen()).toEqual([{ id: container.id, state: 'created' }]);
@@ -101,7 +101,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
 
     test('the list has name, labels and image, and only what carries all labels', async () => {
       const given = await subject();
-      const place = makePlace(given);
+      const place = await makePlace(given);
       const one = await makeContainer(given, place, { labels: { ...place.labels, 'dev.coppice.test-part': 'one' } });
       const two = await makeContainer(given, place, { labels: { ...place.labels, 'dev.coppice.test-part': 'two' } });
       const both = await given.runtime.list(place.labels);
@@ -125,7 +125,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
 
     test('a name that is taken is refused, and the first container stays', async () => {
       const given = await subject();
-      const place = makePlace(given);
+      const place = await makePlace(given);
       const first = await makeContainer(given, place);
       await expect(makeContainer(given, place, { name: first.name })).rejects.toMatchObject({ kind: 'refused' });
       expect((await given.runtime.list(place.labels)).map(({ id }) => id)).toEqual([first.id]);
@@ -133,7 +133,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
 
     test('a missing mount source leaves nothing behind, on the host neither', async () => {
       const given = await subject();
-      const place = makePlace(given);
+      const place = await makePlace(given);
       const missing = join(place.directory, 'missing');
       const mounts = [{ source: missing, target: place.inside.tree, readOnly: false }];
       await expect(makeContainer(given, place, { mounts })).rejects.toMatchObject({ name: 'CoppiceError' });
@@ -143,7 +143,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
 
     test.runIf(claims.images)('a missing image is image-not-found and leaves nothing behind', async () => {
       const given = await subject();
-      const place = makePlace(given);
+      const place = await makePlace(given);
       const image = 'localhost:5999/coppice-no-such-image';
       await expectCode(makeContainer(given, place, { image }), 'image-not-found');
       expect(await given.runtime.list(place.labels)).toEqual([]);
@@ -423,7 +423,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
 
     test('a container that does not run is refused', async () => {
       const given = await subject();
-      const container = await makeContainer(given, makePlace(given));
+      const container = await makeContainer(given, await makePlace(given));
       await expect(given.runtime.exec(container.id, { command: ['true'] })).rejects.toMatchObject({ kind: 'refused' });
     });
 
@@ -550,7 +550,7 @@ interface Place {
 
 let places = 0;
 
-function makePlace(given: Subject): Place {
+async function makePlace(given: Subject): Promise<Place> {
   const directory = temporaryDirectory();
   chmodSync(directory, 0o755);
   const host = {
@@ -563,7 +563,7 @@ function makePlace(given: Subject): Place {
     mkdirSync(path);
     if (process.getuid?.() === 0) chownSync(path, given.uid, given.gid);
   }
-  const inside = given.runtime.layout(host);
+  const inside = await given.runtime.layout(host);
   places += 1;
   const labels = { 'dev.coppice.test': `${process.pid}-${Date.now()}-${places}` };
   const request: ContainerRequest = {
@@ -598,7 +598,7 @@ async function makeContainer(given: Subject, place: Place, change: Partial<Conta
 let containers = 0;
 
 async function running(given: Subject, change: Partial<ContainerRequest> = {}) {
-  const place = makePlace(given);
+  const place = await makePlace(given);
   const container = await makeContainer(given, place, change);
   await given.runtime.start(container.id);
   return { container, place, runtime: given.runtime };

@@ -34,7 +34,7 @@ async function standing({ variant = 'bubblewrap', change = {}, path }: Options =
   const surroundings = surroundingsOf('/', env);
   const stateDirectory = join(surroundings.dataDirectory, '.sandboxes');
   const runtime = await openSandboxRuntime({ stateDirectory, surroundings, variant });
-  const inside = runtime.layout(host);
+  const inside = await runtime.layout(host);
   const { id } = await runtime.create({
     name: 'box',
     image: null,

@@ -32,10 +32,20 @@ const questions = [
  * Below the directory of an environment its owner is asked, never the `.git` an agent could have put there.
  */
 export async function discover(surroundings: Surroundings, directory: string): Promise<Place> {
-  const [real] = await Promise.all([realDirectory(directory), requireGit(surroundings, directory)]);
+  const real = await realDirectory(directory);
   const inside = await enclosingEnvironment(surroundings, real);
-  if (inside !== undefined) return placeOf(surroundings, inside);
-  const place = await ask(surroundings, real, undefined);
+  // Side by side: the version is seldom the problem, and starting git twice in a row is felt in a quick command.
+  const version = requireGit(surroundings, directory);
+  version.catch(() => undefined);
+  if (inside !== undefined) {
+    await version;
+    return placeOf(surroundings, inside);
+  }
+  const place = await ask(surroundings, real, undefined).catch(async (error: unknown) => {
+    await version;
+    throw error;
+  });
+  await version;
   if (place !== undefined) return place;
   if ((await ask(surroundings, real, undefined, ['safe.directory=*'])) !== undefined) throw dubious(real);
   throw new CoppiceError('not-found', 'not-a-repository', `${directory} is not in a git repository.`, {

@@ -42,7 +42,7 @@ export function dockerRuntime(surroundings: Surroundings): DockerRuntime {
   return {
     kind: 'docker',
     probe: () => probe(engine),
-    layout: () => layout,
+    layout: async () => layout,
     prepareImage: (reference: string, report: (progress: Progress) => void, signal?: AbortSignal) =>
       prepareImage(engine, reference, report, signal),
     create: (request) => createContainer(engine, request),

@@ -11,6 +11,7 @@ import { insidePath, runInside } from './bubblewrap.ts';
 import { openChannel } from './channel.ts';
 import { followExec } from './execution.ts';
 import { askHolder, holderOf, holderStands, markerName, markerOf, putUp, runDirectory } from './holder.ts';
+import type { HostView } from './host-view.ts';
 import { joinGroups, type Limiter } from './limits.ts';
 import { endPack, identify, isRunning } from './processes.ts';
 import { execScript } from './script.ts';
@@ -19,7 +20,9 @@ import { pathOf, type Variant } from './variant.ts';
 
 export interface Launcher {
   readonly store: SandboxStore;
-  readonly variant: Variant;
+  /** Found out when it is first needed: it runs programs. */
+  readonly variant: () => Promise<Variant>;
+  readonly view: () => Promise<HostView>;
   readonly limits: () => Promise<Limiter | undefined>;
   readonly surroundings: Surroundings;
 }
@@ -31,8 +34,11 @@ export function withSandbox<Result>(sandbox: Sandbox, body: () => Promise<Result
 
 /** Makes sure the sandbox stands; nothing to do for plain processes. Call it within `withSandbox`. */
 export async function ensureStanding(sandbox: Sandbox, launcher: Launcher): Promise<void> {
-  const { variant, surroundings } = launcher;
+  const { surroundings } = launcher;
   if (sandbox.variant === 'plain') return;
+  const directory = launcher.store.directoryOf(sandbox.id);
+  if (await holderStands(directory)) return;
+  const variant = await launcher.variant();
   if (variant.kind === 'plain') {
     throw new CoppiceError(
       'unavailable',
@@ -43,8 +49,6 @@ export async function ensureStanding(sandbox: Sandbox, launcher: Launcher): Prom
       },
     );
   }
-  const directory = launcher.store.directoryOf(sandbox.id);
-  if (await holderStands(directory)) return;
   // Whatever is left of the last one, such as processes of an exec that killed the shell.
   const holder = await holderOf(directory);
   await endPack({ leaders: holder === undefined ? [] : [holder], marker: markerOf(sandbox) });
@@ -88,7 +92,7 @@ async function tryExec(id: string, request: ExecRequest, launcher: Launcher): Pr
   try {
     const script = join(directory, 'script');
     const seen = isPlain ? directory : join(runInside, exec);
-    await writeFile(script, scriptFor(sandbox, exec, seen, request, launcher), { mode: 0o600 });
+    await writeFile(script, await scriptFor(sandbox, exec, seen, request, launcher), { mode: 0o600 });
     const alive = isPlain
       ? await startPlain(sandbox, exec, script, launcher)
       : await askSandbox(launcher.store.directoryOf(id), exec);
@@ -116,18 +120,18 @@ async function putUpAgain(sandbox: Sandbox, launcher: Launcher): Promise<void> {
   });
 }
 
-function scriptFor(
+async function scriptFor(
   sandbox: Sandbox,
   exec: string,
   directory: string,
   request: ExecRequest,
   launcher: Launcher,
-): string {
+): Promise<string> {
   return execScript({
     directory,
     command: request.command,
     workdir: request.workdir ?? sandbox.request.workdir,
-    environment: environmentOf(sandbox, exec, request, launcher),
+    environment: await environmentOf(sandbox, exec, request, launcher),
     stdin: request.stdin ?? false,
     terminal: request.terminal,
   });
@@ -156,14 +160,11 @@ async function groupsOf(sandbox: Sandbox, launcher: Launcher): Promise<readonly 
   return limiter === undefined ? [] : limiter.prepare(directory, sandbox.token, sandbox.request.limits);
 }
 
-function environmentOf(sandbox: Sandbox, exec: string, request: ExecRequest, launcher: Launcher) {
-  const { variant, surroundings } = launcher;
+async function environmentOf(sandbox: Sandbox, exec: string, request: ExecRequest, launcher: Launcher) {
+  const { surroundings } = launcher;
   const { user, environment } = sandbox.request;
   return {
-    PATH:
-      variant.kind === 'bubblewrap' && sandbox.variant === 'bubblewrap'
-        ? insidePath(variant.view)
-        : pathOf(surroundings),
+    PATH: sandbox.variant === 'bubblewrap' ? insidePath(await launcher.view()) : pathOf(surroundings),
     HOME: user.home,
     USER: user.name,
     LOGNAME: user.name,

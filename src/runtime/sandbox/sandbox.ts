@@ -11,18 +11,16 @@ import { ensureStanding, type Launcher, launchExec, withSandbox } from './launch
 import { oomKilled, openLimiter, removeGroups } from './limits.ts';
 import { endPack } from './processes.ts';
 import { ifThere, type Sandbox, sandboxStore } from './store.ts';
-import { findVariant, type SandboxOptions } from './variant.ts';
+import { findVariant, type SandboxOptions, viewFor } from './variant.ts';
 
-/** Finds out at once whether bubblewrap works here: the paths inside depend on it. */
+/** Whether bubblewrap works here is found out when it first matters; at once where a variant is asked for by name. */
 export async function openSandboxRuntime(options: SandboxOptions): Promise<Runtime> {
-  const variant = await findVariant(options);
+  const variant = once(() => findVariant(options));
+  const view = once(() => viewFor(options));
+  if (options.variant !== undefined) await variant();
   const store = sandboxStore(options.stateDirectory);
-  let limiter: ReturnType<typeof openLimiter> | undefined;
-  const limits = () => {
-    limiter ??= openLimiter();
-    return limiter;
-  };
-  const launcher: Launcher = { store, variant, limits, surroundings: options.surroundings };
+  const limits = once(openLimiter);
+  const launcher: Launcher = { store, variant, view, limits, surroundings: options.surroundings };
 
   const describe = async (sandbox: Sandbox): Promise<Container> => {
     const { id, state, request } = sandbox;
@@ -39,23 +37,25 @@ export async function openSandboxRuntime(options: SandboxOptions): Promise<Runti
     kind: 'sandbox',
     probe: async () => {
       const enforced = (await limits()) !== undefined;
+      const { kind, description } = await variant();
       return {
         kind: 'sandbox',
-        description: `${variant.description}; limits of memory, processors and processes are ${enforced ? '' : 'not '}enforced`,
-        isolated: variant.kind === 'bubblewrap',
+        description: `${description}; limits of memory, processors and processes are ${enforced ? '' : 'not '}enforced`,
+        isolated: kind === 'bubblewrap',
         images: false,
       };
     },
-    layout: (host) =>
-      variant.kind === 'bubblewrap'
+    layout: async (host) =>
+      (await variant()).kind === 'bubblewrap'
         ? bubblewrapLayout(options.surroundings.userName)
         : { ...host, mountsGitFile: false },
     prepareImage: async (reference) => {
       throw noImages(reference);
     },
     create: async (request) => {
-      await check(request, variant.kind);
-      return describe(await store.add(request, variant.kind));
+      const { kind } = await variant();
+      await check(request, kind);
+      return describe(await store.add(request, kind));
     },
     start: async (id) => {
       const sandbox = await store.read(id);
@@ -95,6 +95,15 @@ export async function openSandboxRuntime(options: SandboxOptions): Promise<Runti
     },
     exec: (id, request) => launchExec(id, request, launcher),
     close: async () => undefined,
+  };
+}
+
+/** The answer of the first call, for all. */
+function once<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
+  let answer: Promise<Answer> | undefined;
+  return () => {
+    answer ??= ask();
+    return answer;
   };
 }
 

@@ -17,6 +17,15 @@ export type Variant =
   | { readonly kind: 'bubblewrap'; readonly description: string; readonly view: HostView }
   | { readonly kind: 'plain'; readonly description: string };
 
+/** What a sandbox shows of this machine. Only looks at directories: cheap beside `findVariant`, which runs programs. */
+export function viewFor({ surroundings, stateDirectory }: SandboxOptions): Promise<HostView> {
+  const { home, dataDirectory, configDirectory, runtimeDirectory } = surroundings;
+  return hostView({
+    hidden: [home, dataDirectory, configDirectory, surroundings.stateDirectory, runtimeDirectory, stateDirectory],
+    node: process.execPath,
+  });
+}
+
 /** Throws `engine-unreachable` when bubblewrap is asked for by name and does not work. */
 export async function findVariant(options: SandboxOptions): Promise<Variant> {
   if (process.platform !== 'linux') {
@@ -26,11 +35,7 @@ export async function findVariant(options: SandboxOptions): Promise<Variant> {
   }
   if (options.variant === 'plain') return plain('as asked');
   const { surroundings } = options;
-  const { home, dataDirectory, configDirectory, stateDirectory, runtimeDirectory } = surroundings;
-  const view = await hostView({
-    hidden: [home, dataDirectory, configDirectory, stateDirectory, runtimeDirectory, options.stateDirectory],
-    node: process.execPath,
-  });
+  const view = await viewFor(options);
   const tried = await tryBubblewrap(view, surroundings);
   if (tried.works) return { kind: 'bubblewrap', description: `${tried.said}, without a container engine`, view };
   if (options.variant === undefined) return plain(tried.said);

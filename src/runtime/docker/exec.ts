@@ -7,9 +7,9 @@ import type { ExecEnd, ExecRequest, Execution } from '../runtime.ts';
 import { type Demuxed, demux } from './demux.ts';
 import { endTree, signalCommand } from './end-tree.ts';
 import type { Engine } from './engine.ts';
-import { statusOf } from './engine-error.ts';
+import { createExec, openExec, resizeExec, waitForEnd, waitForStart } from './exec-calls.ts';
 import { refusedStart } from './exec-refusal.ts';
-import { type ExecState, execState, type Inside, isRunning, whoIs } from './inside.ts';
+import type { Inside } from './inside.ts';
 import { startGate } from './start-gate.ts';
 
 /** Bytes each output holds before the command is held back. */
@@ -34,12 +34,12 @@ export async function startExec(engine: Engine, inside: Inside, request: ExecReq
   if (request.signal?.aborted) throw new CoppiceError('interrupted', 'interrupted', 'The command was interrupted.');
   const mark = `COPPICE_EXEC=${randomUUID()}`;
   const exec = await createExec(engine, inside, request, mark);
-  const connection = await open(engine, inside, exec, request);
+  const connection = await openExec(engine, inside, exec, request);
   const running: Running = { engine, inside, request, exec, connection, mark };
   try {
-    const state = await started(engine, exec);
+    const state = await waitForStart(engine, exec);
     if (!state.started) return neverStarted(await refusedStart(engine, inside, request, connection, state.status));
-    if (request.terminal !== undefined) await resize(running, request.terminal);
+    if (request.terminal !== undefined) await resizeExec(engine, exec, request.terminal);
     return follow(running);
   } catch (error) {
     connection.destroy();
@@ -71,7 +71,7 @@ function follow(running: Running): Execution {
 
   const finish = async (): Promise<ExecEnd> => {
     try {
-      const status = await ended(engine, exec, streams.done);
+      const status = await waitForEnd(engine, exec, streams.done);
       over = true;
       await ending;
       await settled(streams, connection);
@@ -96,7 +96,7 @@ function follow(running: Running): Execution {
     stdout,
     stderr,
     end,
-    resize: (size) => resize(running, size),
+    resize: (size) => resizeExec(engine, exec, size),
     signal: async (name) => {
       if (!over) await signalCommand(engine, inside, exec, mark, root, name);
     },
@@ -126,109 +126,6 @@ function timeLimit(seconds: number | undefined, onPassed: () => void): { passed(
           onPassed();
         }, seconds * 1000);
   return { passed: () => passed, clear: () => clearTimeout(timer) };
-}
-
-function createExec(engine: Engine, inside: Inside, request: ExecRequest, mark: string): Promise<Docker.Exec> {
-  const { user, home } = whoIs(inside, request.root ?? false);
-  const { terminal } = request;
-  const environment = {
-    HOME: home,
-    ...(terminal === undefined ? {} : { TERM: 'xterm-256color' }),
-    ...request.environment,
-  };
-  return engine.call(doingOf(inside, request), 30, async (docker, abortSignal) => {
-    try {
-      return await docker.getContainer(inside.id).exec({
-        Cmd: [...inside.guard, ...request.command],
-        User: user,
-        Env: [...Object.entries(environment).map(([name, value]) => `${name}=${value}`), mark],
-        ...(request.workdir === undefined ? {} : { WorkingDir: request.workdir }),
-        AttachStdin: request.stdin ?? false,
-        AttachStdout: true,
-        AttachStderr: true,
-        Tty: terminal !== undefined,
-        // From API 1.42 on the terminal has its size from the start; before, a moment later.
-        ...(terminal === undefined ? {} : { ConsoleSize: [terminal.rows, terminal.columns] }),
-        ...(abortSignal === undefined ? {} : { abortSignal }),
-      });
-    } catch (error) {
-      // 409 from Docker; Podman has other answers.
-      if (statusOf(error) === undefined || statusOf(error) === 404 || (await isRunning(engine, inside.id))) throw error;
-      throw new CoppiceError('refused', 'container-not-running', `The container ${inside.name} does not run.`, {
-        hint: 'Start the environment first.',
-        cause: error,
-      });
-    }
-  });
-}
-
-/** The deadline is for the answer only: an abort signal of dockerode's would also cut the open connection later. */
-function open(engine: Engine, inside: Inside, exec: Docker.Exec, request: ExecRequest): Promise<Duplex> {
-  return engine.call(doingOf(inside, request), undefined, async () => {
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), 30_000);
-    try {
-      const options = { hijack: true, stdin: request.stdin ?? false, Tty: request.terminal !== undefined };
-      const connection = await exec.start({ ...options, abortSignal: abort.signal });
-      // A connection that breaks ends the outputs; what became of the command, the engine is asked.
-      connection.on('error', () => undefined);
-      return connection;
-    } finally {
-      clearTimeout(timer);
-    }
-  });
-}
-
-function doingOf(inside: Inside, request: ExecRequest) {
-  return { failed: `The command ${request.command[0] ?? ''} could not be started`, ...inside.doing };
-}
-
-/** Only after the start: before it the engine refuses. Podman answers 201, which dockerode takes for an error. */
-async function resize({ engine, exec }: Running, size: { rows: number; columns: number }): Promise<void> {
-  await engine.call({ failed: 'The terminal could not be resized' }, 10, async (_, abortSignal) => {
-    try {
-      await exec.resize({ h: size.rows, w: size.columns, ...(abortSignal === undefined ? {} : { abortSignal }) });
-    } catch (error) {
-      // A command that ended meanwhile has no terminal left to resize.
-      if (![201, 404, 409, 500].includes(statusOf(error) ?? 0)) throw error;
-    }
-  });
-}
-
-/**
- * Until its process is there or the engine has given up on it. Podman's record of an exec looks the same before its
- * start as after its end, so there a failed start cannot be told from a command's own 126 or 127.
- */
-async function started(engine: Engine, exec: Docker.Exec): Promise<ExecState> {
-  const { podman } = await engine.facts();
-  for (let pause = 2; ; pause = Math.min(pause * 1.5, 200)) {
-    const state = await execState(engine, exec);
-    if (podman) return { ...state, started: true };
-    if (state.started || state.ended) return state;
-    await delay(pause);
-  }
-}
-
-/** The command's status. The end of its stream only says that now is a good time to ask. */
-async function ended(engine: Engine, exec: Docker.Exec, streamEnd: Promise<void>): Promise<number> {
-  let streaming = true;
-  let seen = false;
-  const noticed = streamEnd.then(() => {
-    streaming = false;
-  });
-  for (let pause = 50, soon = 5; ; ) {
-    const over = !streaming;
-    const state = await execState(engine, exec);
-    seen ||= state.started;
-    if (state.ended && (seen || over)) return state.status;
-    if (streaming) {
-      await Promise.race([noticed, delay(pause)]);
-      pause = Math.min(pause * 1.5, 1_000);
-    } else {
-      await delay(soon);
-      soon = Math.min(soon * 1.5, 500);
-    }
-  }
 }
 
 /** Lets what is under way arrive. A background child may hold the stream open for ever, or write to it for ever. */

@@ -49,6 +49,11 @@ export interface Subject {
 }
 
 /** `makeRuntime` may be called several times in a test: each call is another process's view of the same containers. */
+type Register = (title: string, body: () => Promise<void>) => void;
+
+/** Registers a test of what an adapter claims to do; what it does not claim is no test of it, so nothing is skipped. */
+const whereClaimed = (claimed: boolean): Register => (claimed ? test : () => undefined);
+
 export function runtimeContract(name: string, claims: Claims, makeRuntime: () => Promise<Subject>): void {
   const subject = async (): Promise<Subject> => {
     const made = await makeRuntime();
@@ -141,7 +146,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       expect(existsSync(missing)).toBe(false);
     });
 
-    test.runIf(claims.images)('a missing image is image-not-found and leaves nothing behind', async () => {
+    whereClaimed(claims.images)('a missing image is image-not-found and leaves nothing behind', async () => {
       const given = await subject();
       const place = await makePlace(given);
       const image = 'localhost:5999/coppice-no-such-image';
@@ -153,7 +158,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       );
     });
 
-    test.runIf(claims.images)('an image that is there needs no preparation', async () => {
+    whereClaimed(claims.images)('an image that is there needs no preparation', async () => {
       const given = await subject();
       const said: string[] = [];
       await given.runtime.prepareImage(given.image ?? 'none', (progress) => said.push(progress.message));
@@ -201,7 +206,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       expect(await finish(runtime, container, request)).toMatchObject({ stdout: '/tmp\ntwo\nlines and "quotes"' });
     });
 
-    test.runIf(claims.isolated)('a read-only mount cannot be written', async () => {
+    whereClaimed(claims.isolated)('a read-only mount cannot be written', async () => {
       const given = await subject();
       const { container, place, runtime } = await running(given);
       writeFileSync(join(place.base, 'base-file'), 'base\n');
@@ -212,7 +217,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       expect(existsSync(join(place.base, 'new'))).toBe(false);
     });
 
-    test.runIf(claims.isolated)('what is on the host outside the mounts is out of reach', async () => {
+    whereClaimed(claims.isolated)('what is on the host outside the mounts is out of reach', async () => {
       const given = await subject();
       const { container, place, runtime } = await running(given);
       writeFileSync(join(place.directory, 'secret'), 'secret\n');
@@ -223,7 +228,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       expect(ended.status).not.toBe(0);
     });
 
-    test.runIf(claims.isolated)('without network there is only the loopback', async () => {
+    whereClaimed(claims.isolated)('without network there is only the loopback', async () => {
       const given = await subject();
       const { container, runtime } = await running(given, { network: 'none' });
       const ended = await finish(runtime, container, { command: ['sh', '-c', 'tail -n +3 /proc/net/dev'] });
@@ -257,7 +262,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       });
     });
 
-    test.runIf(claims.root)('root may change the system inside where it was allowed', async () => {
+    whereClaimed(claims.root)('root may change the system inside where it was allowed', async () => {
       const given = await subject();
       const { container, runtime } = await running(given, { root: true });
       const script = 'id -u; touch /etc/by-root; chown 12345 /etc/by-root; stat -c %u /etc/by-root; echo $HOME';
@@ -265,7 +270,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       expect(ended).toMatchObject({ stdout: '0\n12345\n/root\n', stderr: '', status: 0 });
     });
 
-    test.runIf(claims.pidsLimit)('a fork bomb ends at the limit', async () => {
+    whereClaimed(claims.pidsLimit)('a fork bomb ends at the limit', async () => {
       const given = await subject();
       const { container, runtime } = await running(given, { limits: { pids: 32 } });
       // The bomb leaves its children behind, the shell around it waits: nothing new can start until the time is up.
@@ -280,7 +285,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       expect(after.stdout).toBe('alive\n');
     });
 
-    test.runIf(claims.memoryLimit)('a command over the memory limit is killed, the container is not', async () => {
+    whereClaimed(claims.memoryLimit)('a command over the memory limit is killed, the container is not', async () => {
       const given = await subject();
       const { container, place, runtime } = await running(given, { limits: { memory: 32 * 2 ** 20 } });
       const command = ['sh', '-c', 'x=0123456789abcdef; while :; do x=$x$x; done'];
@@ -497,7 +502,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       await execution.signal('SIGTERM');
     });
 
-    test.runIf(claims.isolated)('killing everything it can reach does not end the container', async () => {
+    whereClaimed(claims.isolated)('killing everything it can reach does not end the container', async () => {
       const given = await subject();
       const { container, place, runtime } = await running(given);
       await finish(runtime, container, { command: ['sh', '-c', 'kill -9 -1; exit 0'] });
@@ -507,7 +512,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
   });
 
   describe(`${name}: terminals`, () => {
-    test.runIf(claims.terminal)('a terminal has the size asked for, and is resized', async () => {
+    whereClaimed(claims.terminal)('a terminal has the size asked for, and is resized', async () => {
       const given = await subject();
       const { container, runtime } = await running(given);
       const waitFor = (size: string) => `until [ "$(stty size)" = "${size}" ]; do sleep 0.05; done; echo ${size}`;

@@ -17,7 +17,6 @@ import {
   readSync,
   type Stats,
 } from 'node:fs';
-import { bytePathFromText } from '../domain/byte-path.ts';
 import { CoppiceError } from '../domain/error.ts';
 import { errnoOf } from './errno.ts';
 
@@ -78,14 +77,16 @@ export function namesIn(directory: number): readonly string[] | ReadFailure {
   return attempt(() => readdirSync(`${descriptors}${directory}`, { encoding: 'latin1' }));
 }
 
-/** undefined when there is nothing of that name. */
-export function statAt(parent: number, name: string): FileStat | undefined {
-  const stats = attempt(() => lstatSync(at(parent, name), { throwIfNoEntry: false }));
-  return stats === undefined || stats === 'gone' || stats === 'refused' ? undefined : fileStat(stats);
+export function statAt(parent: number, name: string): FileStat | ReadFailure {
+  return attempt(() => fileStat(lstatSync(at(parent, name))));
+}
+
+export function statDirectory(directory: number): FileStat {
+  return fileStat(fstatSync(directory));
 }
 
 /**
- * The same by path, four times as fast, for looking at whole trees. A directory on the way may be swapped for a link
+ * By path, four times as fast, for looking at whole trees; undefined when that fails. A directory on the way may be swapped for a link
  * meanwhile: good for “looks unchanged” (its inode and times would not fit), never for what is recorded or shown.
  */
 export function glanceAt(path: string): FileStat | undefined {
@@ -101,23 +102,6 @@ export function readFileAt(parent: number, name: string, limit: number): ReadCon
     if (content === undefined) return 'refused';
     return { content, stat: before, settled: sameStat(before, fileStat(fstatSync(descriptor))) };
   });
-}
-
-/** One file by its path below `root` (ordinary text); undefined when it is not a regular file that can be read. */
-export function readFileBelow(root: string, path: string, limit = 2 ** 30): Buffer | undefined {
-  const names = bytePathFromText(path).split('/');
-  const opened = [openTree(root)];
-  try {
-    for (const name of names.slice(0, -1)) {
-      const directory = openDirectory(opened.at(-1) ?? 0, name);
-      if (typeof directory !== 'number') return undefined;
-      opened.push(directory);
-    }
-    const read = readFileAt(opened.at(-1) ?? 0, names.at(-1) ?? '', limit);
-    return typeof read === 'string' ? undefined : read.content;
-  } finally {
-    for (const directory of opened) closeDirectory(directory);
-  }
 }
 
 /** Hands a regular file of any size to `onChunk`, piece by piece; the piece is only valid during the call. */

@@ -58,7 +58,7 @@ async function readSmall(suspect: Suspect, parent: number, name: string, options
   if (read === 'gone') return { kind: 'gone' };
   if (read === 'refused') {
     const now = statAt(parent, name);
-    if (now === undefined || now.size <= options.fileBytes) return unreadable(suspect.path);
+    if (typeof now === 'string' || now.size <= options.fileBytes) return unreadable(suspect.path);
     return readLarge({ ...suspect, stat: now }, parent, name, options);
   }
   const { settings, rules } = options;

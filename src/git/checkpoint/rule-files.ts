@@ -5,7 +5,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BytePath, joinPath } from '../../domain/byte-path.ts';
-import { type FileStat, type ReadContent, readFileAt, sameStat, statAt } from '../../platform/tree-reader.ts';
+import {
+  type FileStat,
+  type ReadContent,
+  type ReadFailure,
+  readFileAt,
+  sameStat,
+  statAt,
+} from '../../platform/tree-reader.ts';
 import { type AttributeRules, type Attributes, attributesOf, parseAttributeRules } from './attribute-rules.ts';
 import { type IgnoreRules, parseIgnoreRules } from './ignore-rules.ts';
 import { racyWindow } from './stat-cache.ts';
@@ -21,9 +28,9 @@ export interface DirectoryRules {
 export interface RuleFiles {
   /** Reads again what belongs to the repository; true when any of it changed. */
   refresh(): Promise<boolean>;
-  /** The rules of an open directory. `names`: what is in it, where that is known already. */
+  /** The rules of a directory, opened only if need be. `names`: what is in it, where that is known already. */
   enter(
-    directory: number,
+    open: () => number | ReadFailure,
     path: BytePath | '',
     parent: DirectoryRules | undefined,
     names?: ReadonlySet<string>,
@@ -69,27 +76,32 @@ export function openRuleFiles(sources: RuleSources): RuleFiles {
   let shared: { readonly ignores: readonly IgnoreRules[]; readonly attributes: AttributeRules } | undefined;
 
   const read = <Rules>(
-    directory: number,
+    open: () => number | ReadFailure,
     name: string,
     before: Parsed<Rules> | undefined,
     parse: (content: string) => Rules,
   ): Parsed<Rules> | undefined => {
-    const stat = statAt(directory, name);
-    if (stat?.kind !== 'file') return undefined;
+    const directory = open();
+    const stat = typeof directory === 'number' ? statAt(directory, name) : directory;
+    if (typeof directory !== 'number' || typeof stat === 'string' || stat.kind !== 'file') return undefined;
     if (before !== undefined && !before.racy && sameStat(before.stat, stat)) return before;
     const content = readFileAt(directory, name, largestRuleFile);
     return typeof content === 'string' ? undefined : parsed(content, before, parse);
   };
 
-  const own = (directory: number, path: BytePath | '', names: ReadonlySet<string> | undefined): Known => {
+  const own = (
+    open: () => number | ReadFailure,
+    path: BytePath | '',
+    names: ReadonlySet<string> | undefined,
+  ): Known => {
     const before = known.get(path) ?? nothing;
     const ignoreCase = sources.ignoreCase();
     const has = (name: string) => names === undefined || names.has(name);
     const ignore = has('.gitignore')
-      ? read(directory, '.gitignore', before.ignore, (text) => parseIgnoreRules(text, ignoreCase))
+      ? read(open, '.gitignore', before.ignore, (text) => parseIgnoreRules(text, ignoreCase))
       : undefined;
     const attributes = has('.gitattributes')
-      ? read(directory, '.gitattributes', before.attributes, (text) =>
+      ? read(open, '.gitattributes', before.attributes, (text) =>
           parseAttributeRules(text, { ignoreCase, macros: path === '' }),
         )
       : undefined;
@@ -115,8 +127,8 @@ export function openRuleFiles(sources: RuleSources): RuleFiles {
       };
       return true;
     },
-    enter(directory, path, parent, names) {
-      const { ignore, attributes } = own(directory, path, names);
+    enter(open, path, parent, names) {
+      const { ignore, attributes } = own(open, path, names);
       return { path, parent, ignore: ignore?.rules, attributes: attributes?.rules };
     },
     takeChanged() {

@@ -5,15 +5,9 @@
 import { type BytePath, joinPath } from '../../domain/byte-path.ts';
 import type { Held, HeldReason } from '../../domain/change.ts';
 import { CoppiceError } from '../../domain/error.ts';
-import {
-  closeDirectory,
-  type FileStat,
-  glanceAt,
-  namesIn,
-  openDirectory,
-  openTree,
-  statAt,
-} from '../../platform/tree-reader.ts';
+import { type FileStat, glanceAt, namesIn, type ReadFailure, statAt } from '../../platform/tree-reader.ts';
+import { type DirectoryCursor, openDirectoryCursor } from './directory-cursor.ts';
+import type { Listings } from './listings.ts';
 import { unrecordable } from './names.ts';
 import { isTreeMode, type RawEntry, type Tree } from './objects.ts';
 import type { DirectoryRules, RuleFiles } from './rule-files.ts';
@@ -37,6 +31,9 @@ export interface ScanRequest {
   readonly trees: Trees;
   readonly rules: RuleFiles;
   readonly breathe: Breathe;
+  readonly listings: Listings;
+  /** Whether a directory that looks the same need not be listed again. */
+  readonly trustListings: boolean;
   /** Whether the file is known to be what `before` says, by its stat. */
   isUnchanged(path: BytePath, stat: FileStat, before: RawEntry): boolean;
   /** Whether a path that is not on disk is meant to be absent: sparse checkout. */
@@ -56,15 +53,17 @@ export interface Findings {
   readonly unsettled: BytePath[];
 }
 
-/** An open directory and what holds in it. */
+/** A directory and what holds in it. */
 interface Place {
-  readonly descriptor: number;
   readonly path: BytePath | '';
-  readonly depth: number;
+  /** The components of the path. */
+  readonly names: readonly string[];
   readonly tree: Tree | undefined;
   readonly rules: DirectoryRules;
   readonly ignored: boolean;
 }
+
+type Found = Omit<Place, 'rules'>;
 
 /** Directories within each other, each holding a descriptor; git itself gives up at 2,048 (core.maxTreeDepth). */
 const deepest = 256;
@@ -73,7 +72,16 @@ const gitlink = '160000';
 const emptyTree: Tree = new Map();
 
 export async function scan(request: ScanRequest): Promise<Findings> {
-  const { trees, rules, breathe } = request;
+  const cursor = openDirectoryCursor(request.root);
+  try {
+    return await scanFrom(cursor, request);
+  } finally {
+    cursor.close();
+  }
+}
+
+async function scanFrom(cursor: DirectoryCursor, request: ScanRequest): Promise<Findings> {
+  const { trees, rules, breathe, listings } = request;
   /** One character per byte, like every path here. */
   const root = Buffer.from(request.root).toString('latin1');
   const findings: Findings = {
@@ -97,36 +105,50 @@ export async function scan(request: ScanRequest): Promise<Findings> {
     }
   };
 
-  /** An open directory, with its rules read. */
-  const inDirectory = async (found: Omit<Place, 'rules'>, above: DirectoryRules | undefined, scope: Scope) => {
-    const { descriptor, path } = found;
+  const inDirectory = async (found: Found, above: DirectoryRules | undefined, scope: Scope): Promise<void> => {
+    const open = () => cursor.enter(found.names);
     if (scope.whole) {
-      const names = listing(found);
+      const names = namesOf(found);
       if (names === undefined) return;
-      findings.directories.add(path);
-      await wholeDirectory({ ...found, rules: rules.enter(descriptor, path, above, names) }, names);
-    } else {
-      const place = { ...found, rules: rules.enter(descriptor, path, above) };
+      findings.directories.add(found.path);
+      await wholeDirectory({ ...found, rules: rules.enter(open, found.path, above, names) }, names);
+    } else if (isOpen(found, open())) {
+      const place = { ...found, rules: rules.enter(open, found.path, above) };
       for (const [name, child] of scope.children) await step(place, name, child);
     }
   };
 
-  /** undefined: it cannot be said what is in there; what is recorded stays. */
-  const listing = ({ descriptor, path }: Omit<Place, 'rules'>): ReadonlySet<string> | undefined => {
-    const names = namesIn(descriptor);
-    if (typeof names !== 'string') return new Set(names);
+  /** Reports why not. What is recorded in such a directory stays. */
+  const isOpen = ({ path }: Found, opened: number | ReadFailure): opened is number => {
+    if (typeof opened === 'number') return true;
     if (path === '') throw unlistable(request.root);
-    if (names === 'gone') findings.unsettled.push(path);
-    else hold(path, 'unreadable', 'the directory cannot be listed');
-    return undefined;
+    if (opened === 'gone') findings.unsettled.push(path);
+    else hold(path, 'unreadable', 'the directory cannot be opened or listed');
+    return false;
+  };
+
+  const namesOf = (found: Found): ReadonlySet<string> | undefined => {
+    const glance = request.trustListings ? glanceAt(`${root}/${found.path}`) : undefined;
+    const known = glance === undefined ? undefined : listings.recall(found.path, glance);
+    if (known !== undefined) return known;
+    const descriptor = cursor.enter(found.names);
+    if (!isOpen(found, descriptor)) return undefined;
+    return listings.list(found.path, descriptor, (failure) => void isOpen(found, failure));
+  };
+
+  const statIn = (place: Place, name: string): FileStat | ReadFailure => {
+    const descriptor = cursor.enter(place.names);
+    return isOpen(place, descriptor) ? statAt(descriptor, name) : 'refused';
   };
 
   /** Into a directory of which only a part is wanted; anything else there is looked at as it is. */
   const step = async (place: Place, name: string, scope: Scope): Promise<void> => {
-    const stat = statAt(place.descriptor, name);
-    if (scope.whole || stat?.kind !== 'directory') findings.covered.add(joinPath(place.path, name));
-    if (scope.whole || stat?.kind !== 'directory') await examine(place, name, stat);
-    else await directory(place, name, scope);
+    const stat = statIn(place, name);
+    if (!scope.whole && typeof stat !== 'string' && stat.kind === 'directory') await directory(place, name, scope);
+    else {
+      findings.covered.add(joinPath(place.path, name));
+      await examine(place, name, stat);
+    }
   };
 
   /** In an ignored directory only what is recorded counts. */
@@ -137,8 +159,9 @@ export async function scan(request: ScanRequest): Promise<Findings> {
       if (place.ignored && entry === undefined) continue;
       const pause = breathe();
       if (pause !== undefined) await pause;
-      if (entry !== undefined && looksRecorded(joinPath(place.path, name), entry)) continue;
-      await examine(place, name, statAt(place.descriptor, name));
+      if (entry === undefined || !looksRecorded(joinPath(place.path, name), entry)) {
+        await examine(place, name, statIn(place, name));
+      }
     }
     for (const [name, entry] of recorded) {
       if (!names.has(name)) await missing(joinPath(place.path, name), entry);
@@ -152,11 +175,14 @@ export async function scan(request: ScanRequest): Promise<Findings> {
     return stat !== undefined && request.isUnchanged(path, stat, entry);
   };
 
-  const examine = async (place: Place, name: string, stat: FileStat | undefined): Promise<void> => {
+  const examine = async (place: Place, name: string, stat: FileStat | ReadFailure): Promise<void> => {
     const path = joinPath(place.path, name);
     const entry = place.tree?.get(name);
-    if (stat === undefined) {
+    if (stat === 'gone') {
       if (entry !== undefined) await missing(path, entry);
+    } else if (stat === 'refused') {
+      if (entry !== undefined || !isIgnored(place, path, name, false))
+        hold(path, 'unreadable', 'it cannot be looked at');
     } else if (stat.kind === 'directory') await directory(place, name, wholeScope);
     else if (stat.kind === 'other') {
       if (entry !== undefined) hold(path, 'unreadable', 'a pipe, socket or device has taken its place');
@@ -195,25 +221,10 @@ export async function scan(request: ScanRequest): Promise<Findings> {
     const ignored = isIgnored(place, path, name, true);
     if (ignored && entry === undefined) return;
     const tree = entry === undefined ? undefined : await trees.read(entry.oid);
-    const refused = refusedName(path, name, false) ?? (place.depth >= deepest ? 'nested too deeply' : undefined);
-    if (refused === undefined) await descend(place, name, { tree, ignored }, scope);
+    const refused = refusedName(path, name, false) ?? (place.names.length >= deepest ? 'nested too deeply' : undefined);
+    if (refused === undefined)
+      await inDirectory({ path, names: [...place.names, name], tree, ignored }, place.rules, scope);
     else hold(path, 'unrecordable-name', refused);
-  };
-
-  const descend = async (
-    place: Place,
-    name: string,
-    below: Pick<Place, 'tree' | 'ignored'>,
-    scope: Scope,
-  ): Promise<void> => {
-    const path = joinPath(place.path, name);
-    const descriptor = openDirectory(place.descriptor, name);
-    if (descriptor === 'gone') findings.unsettled.push(path);
-    else if (descriptor === 'refused') hold(path, 'unreadable', 'the directory cannot be opened');
-    else {
-      const found = { ...below, descriptor, path, depth: place.depth + 1 };
-      await within(descriptor, () => inDirectory(found, place.rules, scope));
-    }
   };
 
   const isIgnored = (place: Place, path: BytePath, name: string, isDirectory: boolean) =>
@@ -222,18 +233,14 @@ export async function scan(request: ScanRequest): Promise<Findings> {
   /** A submodule keeps its recorded commit. With a repository of its own it looks after itself; else its files are lost to us. */
   const submodule = (place: Place, name: string, path: BytePath): void => {
     findings.covered.add(path);
-    const descriptor = openDirectory(place.descriptor, name);
-    if (typeof descriptor !== 'number') return;
-    const names = namesIn(descriptor);
-    closeDirectory(descriptor);
+    const descriptor = cursor.enter([...place.names, name]);
+    const names = typeof descriptor === 'number' ? namesIn(descriptor) : descriptor;
     if (typeof names === 'string' || names.length === 0 || names.includes('.git')) return;
     hold(path, 'inside-submodule', 'files in the place of a submodule that is not checked out');
   };
 
-  const descriptor = openTree(request.root);
-  const top = { descriptor, path: '', depth: 0, tree: request.tree, ignored: false } as const;
   if (request.scope.whole) findings.covered.add('');
-  await within(descriptor, () => inDirectory(top, undefined, request.scope));
+  await inDirectory({ path: '', names: [], tree: request.tree, ignored: false }, undefined, request.scope);
   return findings;
 }
 
@@ -248,12 +255,4 @@ function unlistable(root: string): CoppiceError {
     hint: 'Check its permissions, or run `coppice doctor`.',
     data: { path: root },
   });
-}
-
-async function within(descriptor: number, body: () => Promise<void>): Promise<void> {
-  try {
-    await body();
-  } finally {
-    closeDirectory(descriptor);
-  }
 }

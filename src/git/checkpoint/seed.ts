@@ -29,8 +29,9 @@ export async function seedStatCache(
       await breathe();
       const names = path.split('/');
       const parent = cursor.enter(names.slice(0, -1));
-      const stat = typeof parent === 'number' ? statAt(parent, names.at(-1) ?? '') : undefined;
-      if (stat === undefined || (stat.kind === 'link') !== (mode === '120000') || stat.kind === 'directory') continue;
+      const stat = typeof parent === 'number' ? statAt(parent, names.at(-1) ?? '') : parent;
+      if (typeof stat === 'string' || (stat.kind === 'link') !== (mode === '120000') || stat.kind === 'directory')
+        continue;
       newest = Math.max(newest, stat.mtimeMs, stat.ctimeMs);
       // Nobody writes now, so that no later write can have these times once the clock has moved on: see below.
       seen.set(path as BytePath, seenAs(stat, canonicalMode(mode), oid as Oid, Number.POSITIVE_INFINITY));

@@ -10,6 +10,7 @@ import { openDirectoryCursor } from './directory-cursor.ts';
 import { gate } from './gate.ts';
 import { openHeldPaths } from './held-paths.ts';
 import { largestCompared, mostCompared } from './line-counts.ts';
+import { openListings } from './listings.ts';
 import type { PackWriter } from './pack.ts';
 import { canonicalMode, type FileReaderOptions, type ReadEntry, type Reading, readSuspect } from './read-file.ts';
 import type { RuleFiles } from './rule-files.ts';
@@ -70,6 +71,8 @@ export interface WorktreeDependencies {
   readBlob(oid: Oid): Promise<Buffer | undefined>;
 }
 
+/** Scans of everything between two that list every directory: for file systems that do not keep directories' times. */
+const listAgainEvery = 16;
 /** More fresh paths than this are left to the next scan. */
 const mostFresh = 1000;
 
@@ -81,6 +84,9 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
   let fresh = new Set<BytePath>();
   let learned = false;
 
+  const listings = openListings();
+  let scans = 0;
+
   const scanNow = async (scope: Scope, tree: Oid, rehash: boolean): Promise<Findings> =>
     scan({
       root,
@@ -89,6 +95,8 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
       trees,
       rules,
       breathe: breathing(),
+      listings,
+      trustListings: scope.whole && !rehash && scans++ % listAgainEvery !== 0,
       isUnchanged(path, stat, before) {
         const known = rehash ? undefined : seen.get(path);
         if (known === undefined || known.oid !== before.oid || known.mode !== canonicalMode(before.mode)) return false;
@@ -102,6 +110,7 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
     if (covered.has('')) {
       directories = new Set(met);
       rules.keepOnly((path) => met.has(path));
+      listings.keepOnly(met);
       return;
     }
     if ([...covered].some((path) => directories.has(path))) {

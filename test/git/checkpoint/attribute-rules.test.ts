@@ -99,7 +99,7 @@ test('as git check-attr', async () => {
         let parent: ReturnType<typeof files.enter> | undefined;
         const entered = new Map<string, ReturnType<typeof files.enter>>();
         for (const { level, directory } of levels) {
-          parent = files.enter(directory, level, parent);
+          parent = files.enter(() => directory, level, parent);
           entered.set(level, parent);
           closeDirectory(directory);
         }

@@ -1,5 +1,6 @@
 /** What a checkpoint makes of changed files. */
-import { chmodSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type BytePath, textOf } from '../../../src/domain/byte-path.ts';
@@ -126,3 +127,46 @@ test('directories sort among files as git sorts them', async () => {
   expect(environment.tipTree()).toBe(environment.nativeTree());
   environment.fsck();
 });
+
+test('directories that were listed before are listed again when entries come, go or are renamed', async () => {
+  const environment = makeEnvironment({ files: { 'a/x': '1', 'a/y': '2', 'b/deep/z': '3', 'c/still': '4' } });
+  const checkpointer = await environment.open();
+  await aged();
+  for (let round = 0; round < 3; round++) await checkpointer.checkpoint({ cause: 'reconcile' });
+  environment.write({ 'a/new': '5', 'b/deep/er/new': '6', top: '7', 'c/still': 'changed' });
+  rmSync(join(environment.tree, 'a/x'));
+  renameSync(join(environment.tree, 'b/deep/z'), join(environment.tree, 'b/deep/zz'));
+  const { changes } = await checkpointer.checkpoint({ cause: 'reconcile' });
+  expect(changes).toHaveLength(7);
+  expect(environment.tipTree()).toBe(environment.nativeTree());
+});
+
+test('what may not be read is held and stays recorded, whether file or directory', async () => {
+  const environment = makeEnvironment({ files: { secret: '1', 'closed/a': '2', 'listed/b': '3', open: '4' } });
+  if (process.getuid?.() === 0) execFileSync('chown', ['-R', `${nobody}`, environment.repository.directory]);
+  const paths = ['secret', 'closed', 'listed'].map((name) => join(environment.tree, name));
+  const checkpointer = await environment.open();
+  environment.write({ secret: 'changed', open: 'changed' });
+  for (const path of paths) chmodSync(path, path.endsWith('listed') ? 0o444 : 0);
+  const result = await asNobody(() => checkpointer.checkpoint({ cause: 'edit' }));
+  for (const path of paths) chmodSync(path, 0o755);
+  expect(result.held.map(({ path, reason }) => `${reason} ${path}`)).toEqual([
+    'unreadable closed',
+    'unreadable listed/b',
+    'unreadable secret',
+  ]);
+  expect(result.changes.map(({ path }) => path)).toEqual(['open']);
+});
+
+const nobody = 65534;
+
+/** Root may read everything; anybody else is nobody enough. */
+async function asNobody<Result>(body: () => Promise<Result>): Promise<Result> {
+  if (process.getuid?.() !== 0) return body();
+  process.seteuid?.(nobody);
+  try {
+    return await body();
+  } finally {
+    process.seteuid?.(0);
+  }
+}

@@ -93,7 +93,7 @@ function gitIgnored(repository: TestRepository, paths: readonly string[]): Reado
 function ours(files: RuleFiles, root: string, asked: string, isDirectory: boolean): boolean {
   const names = Buffer.from(asked).toString('latin1').split('/');
   const top = openTree(root);
-  let rulesHere = files.enter(top, '', undefined);
+  let rulesHere = files.enter(() => top, '', undefined);
   closeDirectory(top);
   let here = '' as BytePath | '';
   for (const [index, name] of names.entries()) {
@@ -102,7 +102,7 @@ function ours(files: RuleFiles, root: string, asked: string, isDirectory: boolea
     if (files.ignores(rulesHere, at, name, last ? isDirectory : true)) return true;
     if (last) return false;
     const directory = openTree(join(root, Buffer.from(at, 'latin1').toString('utf8')));
-    rulesHere = files.enter(directory, at, rulesHere);
+    rulesHere = files.enter(() => directory, at, rulesHere);
     closeDirectory(directory);
     here = at;
   }

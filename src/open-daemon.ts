@@ -3,8 +3,6 @@ import { statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { UserSettings } from './config/settings.ts';
-import { connectToDaemon, ensureDaemon, stopDaemon } from './daemon/lifecycle.ts';
-import { protocolVersion } from './daemon/protocol.ts';
 import type { Build, DaemonStatus } from './daemon/status.ts';
 import { repositoryFile } from './domain/directories.ts';
 import { CoppiceError } from './domain/error.ts';
@@ -23,8 +21,17 @@ export function openDaemonPort(
 ): DaemonPort {
   const { dataDirectory } = surroundings;
   const off = settings.daemon === 'off';
-  const build = (): Build => ({ version, protocol: protocolVersion, stamp: stampOf(program) });
-  const ensure = () => ensureDaemon(surroundings, { entry: [...program, 'daemon', 'run'], build: build() });
+  // Loaded when it is needed: `coppice list` has no business with the daemon.
+  const lifecycle = () => import('./daemon/lifecycle.ts');
+  const connectToDaemon = async () => (await lifecycle()).connectToDaemon(surroundings);
+  const build = async (): Promise<Build> => {
+    const { protocolVersion } = await import('./daemon/protocol.ts');
+    return { version, protocol: protocolVersion, stamp: stampOf(program) };
+  };
+  const ensure = async () => {
+    const entry = [...program, 'daemon', 'run'];
+    return (await lifecycle()).ensureDaemon(surroundings, { entry, build: await build() });
+  };
   const mayStart = () => {
     if (!off && program.length > 0) return;
     throw new CoppiceError('unavailable', 'daemon-off', 'The daemon is switched off in your settings.', {
@@ -43,7 +50,7 @@ export function openDaemonPort(
     notice: ({ commonDirectory }, name) =>
       quietly(async () => {
         if (off) return;
-        const client = program.length === 0 ? await connectToDaemon(surroundings) : await ensure();
+        const client = program.length === 0 ? await connectToDaemon() : await ensure();
         if (client === undefined) return;
         try {
           await client.watch({ dataDirectory, commonDirectory, name });
@@ -53,7 +60,7 @@ export function openDaemonPort(
       }),
     leave: ({ commonDirectory }, name) =>
       quietly(async () => {
-        const client = await connectToDaemon(surroundings);
+        const client = await connectToDaemon();
         try {
           await client?.unwatch({ dataDirectory, commonDirectory, name });
         } finally {
@@ -63,7 +70,7 @@ export function openDaemonPort(
     async facts() {
       let client: Awaited<ReturnType<typeof connectToDaemon>>;
       try {
-        client = await connectToDaemon(surroundings);
+        client = await connectToDaemon();
         return client === undefined ? undefined : factsOf(await client.status());
       } catch (error) {
         if (error instanceof CoppiceError) return undefined;
@@ -81,12 +88,12 @@ export function openDaemonPort(
         client.close();
       }
     },
-    stop: () => stopDaemon(surroundings),
+    stop: async () => (await lifecycle()).stopDaemon(surroundings),
     async serve(signal) {
       const { runDaemon } = await import('./daemon/main.ts');
       const { loadWatched } = await import('./open-watched.ts');
       return runDaemon(surroundings, loadWatched(surroundings, openWorkplace, repositoriesIn), {
-        build: build(),
+        build: await build(),
         signal,
       });
     },

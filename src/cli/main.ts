@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line: finds the operation, runs it, prints its answer, and ends with its status. */
 import { Command, CommanderError } from 'commander';
+import { config } from 'zod/mini';
 import { CoppiceError, exitStatusOf } from '../domain/error.ts';
 import { openContext } from '../open.ts';
 import { catalog, isOperationName, operationNames } from '../operations/catalog.ts';
@@ -12,6 +13,9 @@ import { type GlobalOptions, splitArguments } from './arguments.ts';
 import { commandOf, type Given } from './command.ts';
 import { answerText, eventText, failureOf, styleOf, wantsColour } from './output.ts';
 import { callerStreams, nowhere } from './streams.ts';
+
+// Compiling a parser takes longer than the few parses of one command.
+config({ jitless: true });
 
 async function main(argv: readonly string[]): Promise<number> {
   const colour = wantsColour(process.env, process.stdout.isTTY === true);

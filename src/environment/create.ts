@@ -37,7 +37,7 @@ export async function createEnvironment(
   signal: AbortSignal,
 ): Promise<Created> {
   const name = request.name === undefined ? undefined : parseEnvironmentName(request.name);
-  const start = await startOf(workplace, request);
+  const [start] = await Promise.all([startOf(workplace, request), workplace.repository.requireGit()]);
   const { record, runtime } = await plan(workplace, request, start);
   if (record.spec.image !== null) {
     await runtime.prepareImage(record.spec.image, ({ message }) => report(message), signal);

@@ -56,6 +56,7 @@ export async function* examine(workplace: Workplace, fix: boolean): AsyncGenerat
 }
 
 async function* examineMachine(workplace: Workplace): AsyncGenerator<Finding> {
+  await workplace.repository.requireGit();
   for (const kind of runtimeKinds) {
     try {
       const facts = await (await workplace.runtime(kind)).probe();

@@ -5,6 +5,7 @@ import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { coppiceRefs, nameOfRecordRef } from '../domain/ref-layout.ts';
 import { parseRefName } from '../domain/ref-name.ts';
+import type { CommitInfo } from '../git/repository.ts';
 import { directoriesFor, type Environment, refsOfRecord } from './environment.ts';
 import { parseRecord, recordFile } from './record.ts';
 import type { Workplace } from './workplace.ts';
@@ -14,6 +15,15 @@ export async function listEnvironments(
   workplace: Workplace,
   broken: (name: EnvironmentName, error: unknown) => void = () => undefined,
 ): Promise<readonly Environment[]> {
+  return (await listWithTips(workplace, broken, false)).environments;
+}
+
+/** The same with the commits their branches are at, read side by side with the records. */
+export async function listWithTips(
+  workplace: Workplace,
+  broken: (name: EnvironmentName, error: unknown) => void,
+  wantTips = true,
+): Promise<{ readonly environments: readonly Environment[]; readonly tips: ReadonlyMap<Oid, CommitInfo> }> {
   const { repository } = workplace;
   const refs = await repository.listRefs(coppiceRefs, `refs/heads/${workplace.settings.branchPrefix}`);
   const byName = new Map<string, Oid>(refs.map((ref) => [ref.name, ref.oid]));
@@ -21,7 +31,11 @@ export async function listEnvironments(
     const name = nameOfRecordRef(ref.name);
     return name === undefined ? [] : [{ name, oid: ref.oid }];
   });
-  const blobs = await repository.readBlobsAt(records.map(({ oid }) => ({ treeish: oid, path: recordFile })));
+  const branches = refs.filter(({ name }) => name.startsWith('refs/heads/')).map(({ oid }) => oid);
+  const [blobs, commits] = await Promise.all([
+    repository.readBlobsAt(records.map(({ oid }) => ({ treeish: oid, path: recordFile }))),
+    wantTips ? repository.readCommits([...new Set(branches)]) : [],
+  ]);
   const found: Environment[] = [];
   for (const [index, { name, oid }] of records.entries()) {
     try {
@@ -30,7 +44,10 @@ export async function listEnvironments(
       broken(name, error);
     }
   }
-  return found.sort((left, right) => (left.name < right.name ? -1 : 1));
+  return {
+    environments: found.sort((left, right) => (left.name < right.name ? -1 : 1)),
+    tips: new Map(commits.map((commit) => [commit.oid, commit])),
+  };
 }
 
 /** The named one; without a name the only one there is, or the one whose worktree the caller stands in. */

@@ -60,6 +60,17 @@ const guards = [
 
 const userGuards = ['core.hooksPath=/dev/null', 'gc.auto=0', 'maintenance.auto=false', 'core.fsmonitor=false'];
 
+/** Plumbing that looks at no file and merges nothing, so that no driver can come into it: it need not ask for them. */
+const driverless = new Set([
+  'cat-file',
+  'for-each-ref',
+  'ls-tree',
+  'merge-base',
+  'rev-list',
+  'rev-parse',
+  'update-ref',
+]);
+
 export function hostGit(commonDirectory: string, surroundings: Surroundings): HostGit {
   const env = hostEnvironment(surroundings);
   const disarmed = driverSettings(commonDirectory, env);
@@ -71,9 +82,13 @@ export function hostGit(commonDirectory: string, surroundings: Surroundings): Ho
   // Not below a work tree, where git would take the paths it is given for relative ones.
   const cwdOf = (call: GitCall) =>
     call.cwd ?? (call.workTree === undefined ? (call.gitDirectory ?? commonDirectory) : '/');
-  const environmentOf = async (call: GitCall) => ({ ...env, ...(await disarmed()), ...call.env });
+  const environmentOf = async (args: readonly string[], call: GitCall) => ({
+    ...env,
+    ...(driverless.has(args[0] ?? '') ? {} : await disarmed()),
+    ...call.env,
+  });
   const runOurs = async (args: readonly string[], call: GitCall = {}) => {
-    const options = { ...optionsOf(call), cwd: cwdOf(call), env: await environmentOf(call) };
+    const options = { ...optionsOf(call), cwd: cwdOf(call), env: await environmentOf(args, call) };
     return checked(await run('git', argumentsOf(args, call), options), args, call);
   };
   return {
@@ -82,7 +97,7 @@ export function hostGit(commonDirectory: string, surroundings: Surroundings): Ho
     text: async (args, call) => (await runOurs(args, call)).stdout.toString('utf8').replace(/\n$/, ''),
     start: async (args, call = {}) =>
       start('git', argumentsOf(args, call), {
-        env: await environmentOf(call),
+        env: await environmentOf(args, call),
         cwd: cwdOf(call),
         extraPipes: call.extraPipes ?? 0,
         detached: true,

@@ -89,6 +89,8 @@ export interface Repository {
   /** The caller's checkout; null in a bare repository. */
   readonly worktree: string | null;
 
+  /** Throws `git-too-old` (kind `unavailable`). */
+  requireGit(): Promise<void>;
   head(): Promise<Head>;
   /** The commit a person's revision names, or undefined. Never taken as an option. */
   resolveCommit(revision: string): Promise<Oid | undefined>;

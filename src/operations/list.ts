@@ -3,7 +3,7 @@ import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
 import { repositoryLabels } from '../environment/container.ts';
 import type { Environment } from '../environment/environment.ts';
-import { listEnvironments } from '../environment/find.ts';
+import { listWithTips } from '../environment/find.ts';
 import { sweepInterrupted } from '../environment/interrupted.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import type { Container } from '../runtime/runtime.ts';
@@ -20,24 +20,21 @@ export const list = operation({
   async run(context) {
     const workplace = await context.workplace();
     const broken: { name: string; problem: string }[] = [];
-    const found = await listEnvironments(workplace, (name, error) => {
+    const { environments: found, tips } = await listWithTips(workplace, (name, error) => {
       if (!(error instanceof CoppiceError)) throw error;
       broken.push({ name, problem: error.message });
     });
     const environments = await sweepInterrupted(workplace, found);
-    const [containers, tips] = await Promise.all([
-      containersByName(workplace, environments),
-      workplace.repository.readCommits(environments.map(({ at }) => at.tip)),
-    ]);
+    const containers = await containersByName(workplace, environments);
     return {
-      environments: environments.map((environment, index) => ({
+      environments: environments.map((environment) => ({
         ...environmentView(environment),
         state: stateOf(environment, containers(environment)),
         uncommitted: environment.at.tip !== environment.at.head,
         changed: environment.at.tip !== environment.at.base,
         lastChange: {
-          subject: tips[index]?.message.split('\n')[0] ?? '',
-          date: new Date((tips[index]?.committer.seconds ?? 0) * 1000).toISOString(),
+          subject: tips.get(environment.at.tip)?.message.split('\n')[0] ?? '',
+          date: new Date((tips.get(environment.at.tip)?.committer.seconds ?? 0) * 1000).toISOString(),
         },
       })),
       broken,

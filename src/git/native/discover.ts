@@ -34,19 +34,11 @@ const questions = [
 export async function discover(surroundings: Surroundings, directory: string): Promise<Place> {
   const real = await realDirectory(directory);
   const inside = await enclosingEnvironment(surroundings, real);
-  // Side by side: the version is seldom the problem, and starting git twice in a row is felt in a quick command.
-  const version = requireGit(surroundings, directory);
-  version.catch(() => undefined);
-  if (inside !== undefined) {
-    await version;
-    return placeOf(surroundings, inside);
-  }
-  const place = await ask(surroundings, real, undefined).catch(async (error: unknown) => {
-    await version;
-    throw error;
-  });
-  await version;
+  if (inside !== undefined) return placeOf(surroundings, inside);
+  const place = await ask(surroundings, real, undefined);
   if (place !== undefined) return place;
+  // An old git may not even understand the question.
+  await requireGit(surroundings);
   if ((await ask(surroundings, real, undefined, ['safe.directory=*'])) !== undefined) throw dubious(real);
   throw new CoppiceError('not-found', 'not-a-repository', `${directory} is not in a git repository.`, {
     hint: 'Run coppice inside a repository, or make one with `git init`.',
@@ -114,13 +106,14 @@ function dubious(directory: string): CoppiceError {
 const oldestGit = [2, 38] as const;
 
 /** Tells a git that lacks `merge-tree --write-tree` and `cat-file -z` before anything fails for want of them. */
-async function requireGit(surroundings: Surroundings, directory: string): Promise<void> {
+/** Not part of `discover`: one more start of git is felt in a quick command. Whoever creates asks. Throws `git-too-old`. */
+export async function requireGit(surroundings: Surroundings): Promise<void> {
   const { stdout } = await runGitAsUser(surroundings, '/', ['version']);
   const [, major, minor] = /(\d+)\.(\d+)/.exec(stdout.toString('utf8')) ?? [];
   const [first, second] = [Number(major ?? 0), Number(minor ?? 0)];
   if (first > oldestGit[0] || (first === oldestGit[0] && second >= oldestGit[1])) return;
   throw new CoppiceError('unavailable', 'git-too-old', `git ${first}.${second} is too old for coppice.`, {
     hint: `Install git ${oldestGit.join('.')} or newer.`,
-    data: { found: `${first}.${second}`, needed: oldestGit.join('.'), directory },
+    data: { found: `${first}.${second}`, needed: oldestGit.join('.') },
   });
 }

@@ -7,7 +7,7 @@ import type { Repository } from '../repository.ts';
 import { readObjects } from './cat-file.ts';
 import { isAncestor, log, mergeBase, readCommit, readCommits } from './commits.ts';
 import { diff, diffStat } from './diff.ts';
-import { discover } from './discover.ts';
+import { discover, requireGit } from './discover.ts';
 import { listTree } from './list-tree.ts';
 import { listWorktrees } from './list-worktrees.ts';
 import { listRefs, readHead, readRef, resolveCommit } from './references.ts';
@@ -34,6 +34,7 @@ export async function openRepository(surroundings: Surroundings, directory: stri
     return objects.map((object) => (object?.type === 'blob' ? object.content : undefined));
   };
   return {
+    requireGit: () => requireGit(surroundings),
     commonDirectory,
     id: repositoryIdOf(commonDirectory),
     objectFormat,

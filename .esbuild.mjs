@@ -39,8 +39,15 @@ const entries = [
 for (const { from, to, vendor } of entries) {
   const ownFile = {
     name: 'own-file',
-    setup: ({ onResolve }) => onResolve({ filter: /^dockerode$/ }, () => ({ path: `${vendor}dockerode.js`, external: true })),
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /^dockerode$/ }, () => ({ path: `${vendor}dockerode.js`, external: true })),
   };
-  await build({ ...common, entryPoints: [from], outfile: to, external: ['isomorphic-git', 'chokidar'], plugins: [ownFile] });
+  await build({
+    ...common,
+    entryPoints: [from],
+    outfile: to,
+    external: ['isomorphic-git', 'chokidar'],
+    plugins: [ownFile],
+  });
 }
 chmodSync('dist/cli/main.js', 0o755);

@@ -8,8 +8,9 @@ import { askedRuntime, resolveSpec } from './config/resolve.ts';
 import { loadSettings, type UserSettings } from './config/settings.ts';
 import { registrationId } from './domain/directories.ts';
 import { defaultBranchPrefix } from './domain/ref-layout.ts';
+import { machineImage } from './domain/spec.ts';
 import { cacheDirectory } from './environment/running-execs.ts';
-import type { CheckpointerFor, Workplace } from './environment/workplace.ts';
+import type { CheckpointerFor, Report, Workplace } from './environment/workplace.ts';
 import { type CheckpointerRequest, defaultHoldLimits } from './git/checkpointer.ts';
 import { type HostGit, hostGit } from './git/host-git.ts';
 import { openRepository } from './git/native/open.ts';
@@ -57,6 +58,11 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
   const { commonDirectory, objectFormat, id, gitDirectory } = repository;
   const git = hostGit(commonDirectory, surroundings);
   const runtimes = openRuntimes(surroundings);
+  const buildBaseImage = async (report: Report) => {
+    const docker = await runtimes.docker();
+    const told = ({ message }: { readonly message: string }) => report(message);
+    return docker.buildBaseImage({ repository: 'localhost/coppice-base', node: process.execPath, report: told });
+  };
   const request = (wanted: CheckpointerFor) => checkpointerRequest(wanted, commonDirectory, settings);
   return {
     surroundings,
@@ -76,21 +82,16 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
     installation: await installationOf(surroundings),
     now: () => new Date(),
     runtime: (kind) => runtimes.get(kind),
-    async planSpec(flags, bytes) {
+    async planSpec(flags, bytes, report) {
       const sources = { flags, file: parseEnvironmentFile(bytes), settings };
       const engineAvailable = askedRuntime(sources) === undefined ? await runtimes.engineAnswers() : true;
       const machine = { memory: totalmem(), cpus: cpus().length, engineAvailable };
       const spec = resolveSpec({ ...sources, machine });
-      return { spec, runtime: await runtimes.get(spec.runtime) };
+      const runtime = await runtimes.get(spec.runtime);
+      if (spec.image !== machineImage) return { spec, runtime };
+      return { spec: { ...spec, image: await buildBaseImage(report) }, runtime };
     },
-    async buildBaseImage(report) {
-      const docker = await runtimes.docker();
-      return docker.buildBaseImage({
-        repository: 'localhost/coppice-base',
-        node: process.execPath,
-        report: ({ message }) => report(message),
-      });
-    },
+    buildBaseImage,
     async openCheckpointer(wanted) {
       const { openCheckpointer } = await import('./git/checkpoint/open-checkpointer.ts');
       return openCheckpointer(request(wanted), await checkpointerTools(git, repository, surroundings));

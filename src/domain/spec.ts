@@ -4,6 +4,9 @@ import * as z from 'zod/mini';
 export const runtimeKinds = ['docker', 'sandbox'] as const;
 export type RuntimeKind = (typeof runtimeKinds)[number];
 
+/** As an image: one made from this machine's own programs (git, node, a shell), without any registry. */
+export const machineImage = 'machine';
+
 const positive = z.number().check(z.positive());
 
 export const limitsSchema = z.strictObject({

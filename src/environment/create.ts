@@ -38,7 +38,7 @@ export async function createEnvironment(
 ): Promise<Created> {
   const name = request.name === undefined ? undefined : parseEnvironmentName(request.name);
   const [start] = await Promise.all([startOf(workplace, request), workplace.repository.requireGit()]);
-  const { record, runtime } = await plan(workplace, request, start);
+  const { record, runtime } = await plan(workplace, request, start, report);
   if (record.spec.image !== null) {
     await runtime.prepareImage(record.spec.image, ({ message }) => report(message), signal);
   }
@@ -48,10 +48,10 @@ export async function createEnvironment(
   return build(workplace, environment, runtime, report, signal);
 }
 
-async function plan(workplace: Workplace, request: CreateRequest, start: Start) {
+async function plan(workplace: Workplace, request: CreateRequest, start: Start, report: Report) {
   const { repository, surroundings } = workplace;
   const file = await repository.readBlobAt(start.base, '.coppice/environment.json');
-  const { spec, runtime } = await workplace.planSpec(request.flags, file);
+  const { spec, runtime } = await workplace.planSpec(request.flags, file, report);
   const record: Omit<EnvironmentRecord, 'name' | 'branch'> = {
     version: 1,
     title: request.title ?? null,

@@ -7,6 +7,7 @@ import type { Conflict, MergeOutcome } from '../git/merging.ts';
 import { commitTail } from './commit.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
+import { reconcileFully } from './reconcile.ts';
 import type { Workplace } from './workplace.ts';
 
 export type Strategy = 'merge' | 'squash' | 'ff-only';
@@ -29,6 +30,7 @@ export interface Merged {
 
 /** Retries when the branch moves meanwhile: the merge is computed anew against where it is then. */
 export async function mergeInto(workplace: Workplace, start: Environment, request: MergeRequest): Promise<Merged> {
+  await refuseConflict(workplace, start, request);
   const environment = await withCommittedTail(workplace, start);
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -37,6 +39,15 @@ export async function mergeInto(workplace: Workplace, start: Environment, reques
       if (!(error instanceof CoppiceError) || error.code !== 'ref-moved' || attempt >= 20) throw error;
     }
   }
+}
+
+/** Looked at before anything moves, the environment's own branch included: on a conflict nothing has changed anywhere. */
+async function refuseConflict(workplace: Workplace, start: Environment, request: MergeRequest): Promise<void> {
+  const before = await workplace.repository.readRef(request.into);
+  if (before === undefined || request.strategy === 'ff-only') return;
+  const { environment } = await reconcileFully(workplace, start);
+  const outcome = await workplace.merging.merge(before, environment.at.tip, { keep: false });
+  if (outcome.kind === 'conflict') throw conflict(environment, request.into, outcome.conflicts);
 }
 
 /** What goes into a branch carries no checkpoint: the tail becomes a commit first. */

@@ -18,6 +18,8 @@ import type { Workplace } from './workplace.ts';
 
 export interface ExecOptions {
   readonly command: readonly string[];
+  /** What the checkpoints and the record call it, where the command itself says little. */
+  readonly label?: string;
   readonly root?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
   readonly timeoutSeconds?: number;
@@ -53,7 +55,7 @@ export async function execInside(
   if (!(await isWatched(workplace, environment))) await reconcile(workplace, environment, { cause: 'edit', execs: [] });
   const id = newExecId(workplace.now());
   const startedAt = workplace.now();
-  const forget = await noteExec(workplace, environment.name, id, options.command);
+  const forget = await noteExec(workplace, environment.name, id, shownCommand(options));
   const output = { stdout: new Excerpt(), stderr: new Excerpt() };
   let end: ExecEnd;
   let after: Reconciled;
@@ -62,13 +64,13 @@ export async function execInside(
     options.onStart?.(execution);
     end = await stream(execution, options, output);
     // Still noted: should the daemon be the first to see the last changes, it names the same cause.
-    after = await reconcile(workplace, environment, { cause: causeOfEnd(options.command, end), execs: [id] });
+    after = await reconcile(workplace, environment, { cause: causeOfEnd(options, end), execs: [id] });
   } finally {
     await forget();
   }
   const record: ExecRecord = {
     id,
-    command: [...options.command],
+    command: [...shownCommand(options)],
     startedAt: startedAt.toISOString(),
     endedAt: workplace.now().toISOString(),
     exit: end.status,
@@ -87,9 +89,13 @@ export async function execInside(
   };
 }
 
-function causeOfEnd(command: readonly string[], end: ExecEnd): string {
+function shownCommand({ label, command }: ExecOptions): readonly string[] {
+  return label === undefined ? command : [label];
+}
+
+function causeOfEnd(options: ExecOptions, end: ExecEnd): string {
   const how = end.timedOut ? ' (timed out)' : end.status === 0 ? '' : ` (exit ${end.status})`;
-  return `exec ${describeCommand(command)}${how}`;
+  return `exec ${describeCommand(shownCommand(options))}${how}`;
 }
 
 async function isWatched(workplace: Workplace, { name }: Environment): Promise<boolean> {

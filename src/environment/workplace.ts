@@ -86,7 +86,11 @@ export interface Workplace {
    * What to make a new environment of: flags, then the commit's `.coppice/environment.json`, then the user's settings;
    * docker where an engine answers and nobody asked for anything else.
    */
-  planSpec(flags: Spec, file: Buffer | undefined): Promise<{ readonly spec: ResolvedSpec; readonly runtime: Runtime }>;
+  planSpec(
+    flags: Spec,
+    file: Buffer | undefined,
+    report: Report,
+  ): Promise<{ readonly spec: ResolvedSpec; readonly runtime: Runtime }>;
   /** An image made from this machine's own programs, for the engine that answers; its reference. */
   buildBaseImage(report: Report): Promise<string>;
   openCheckpointer(request: CheckpointerFor): Promise<Checkpointer>;

@@ -27,7 +27,10 @@ export const create = operation({
       value: 'BRANCH',
     }),
     title: flag(z.optional(z.string()), { help: 'What it is for, in a few words.', value: 'TEXT' }),
-    image: flag(z.optional(z.string()), { help: 'OCI image of the container.', value: 'REF' }),
+    image: flag(z.optional(z.string()), {
+      help: 'OCI image of the container, or machine: one made from this machine’s own programs, without a registry.',
+      value: 'REF',
+    }),
     runtime: flag(z.optional(z.enum(runtimeKinds)), {
       help: 'What runs it. Default: docker where an engine answers.',
       value: 'KIND',

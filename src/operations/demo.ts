@@ -98,7 +98,7 @@ async function call<Output>(
 async function perform(inner: Context, outer: Context, asked: 'docker' | 'sandbox' | undefined) {
   const say = (line: string) => outer.report(line);
   const workplace = await inner.workplace();
-  const { runtime } = await workplace.planSpec(asked === undefined ? {} : { runtime: asked }, undefined);
+  const { runtime } = await workplace.planSpec(asked === undefined ? {} : { runtime: asked }, undefined, say);
   const facts = await runtime.probe();
   say(`Runs in: ${facts.description}`);
   if (!facts.isolated)

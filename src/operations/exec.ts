@@ -71,6 +71,7 @@ export const exec = operation({
 
 interface Streaming {
   readonly command: readonly string[];
+  readonly label?: string;
   readonly root: boolean;
   readonly environment: Readonly<Record<string, string>>;
   readonly tty: boolean;
@@ -106,6 +107,7 @@ export async function runStreaming(
       root: options.root,
       environment: options.environment,
       onStart: joined,
+      ...(options.label === undefined ? {} : { label: options.label }),
       ...(options.timeoutSeconds === undefined ? {} : { timeoutSeconds: options.timeoutSeconds }),
       ...(terminal === undefined ? {} : { terminal: terminal.size() }),
       ...(streams !== undefined && (streams.passStdin || terminal !== undefined) ? { stdin: streams.stdin } : {}),

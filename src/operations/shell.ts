@@ -24,7 +24,13 @@ export const shell = operation({
     const variables: Record<string, string> = { PS1: `${environment.name}:\\w\\$ ` };
     const { TERM } = context.surroundings.env;
     if (TERM !== undefined) variables.TERM = TERM;
-    const done = await runStreaming(context, workplace, environment, { command, root, environment: variables, tty });
+    const done = await runStreaming(context, workplace, environment, {
+      command,
+      label: 'shell',
+      root,
+      environment: variables,
+      tty,
+    });
     return {
       name: environment.name as string,
       exit: done.end.status,

@@ -40,7 +40,7 @@ export function imageNotFound(reference: string, words: string, cause?: unknown)
   return new CoppiceError('unavailable', 'image-not-found', `The image ${reference} is not there: ${words}`, {
     hint: local
       ? 'It is a local name: build or import it under this name first.'
-      : 'Check the name and the network; a private image needs "docker login" first.',
+      : 'Check the name and the network; a private image needs "docker login" first. Without a registry: --image machine.',
     data: { image: reference },
     ...(cause === undefined ? {} : { cause }),
   });

@@ -127,6 +127,7 @@ export async function runInside(
     readonly environment?: Readonly<Record<string, string>>;
     readonly timeoutSeconds?: number;
     readonly workdir?: string;
+    readonly root?: boolean;
   } = {},
 ): Promise<{
   readonly status: number;

@@ -6,9 +6,9 @@ import type { Held } from '../domain/change.ts';
 import type { ExecRecord } from '../domain/environment.ts';
 import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
-import type { ExecEnd, ExecRequest, Execution } from '../runtime/runtime.ts';
+import type { ExecEnd, ExecRequest, Execution, Runtime } from '../runtime/runtime.ts';
 import { bringInOutside } from './commit.ts';
-import { runningContainer } from './container.ts';
+import { layoutOf, runInside, runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
 import { Excerpt } from './excerpt.ts';
 import { type Reconciled, reconcile } from './reconcile.ts';
@@ -63,6 +63,7 @@ export async function execInside(
     const execution = await runtime.exec(container.id, requestOf(options));
     options.onStart?.(execution);
     end = await stream(execution, options, output);
+    if (options.root) await giveBack(workplace, environment, runtime, container.id);
     // Still noted: should the daemon be the first to see the last changes, it names the same cause.
     after = await reconcile(workplace, environment, { cause: causeOfEnd(options, end), execs: [id] });
   } finally {
@@ -101,6 +102,15 @@ function causeOfEnd(options: ExecOptions, end: ExecEnd): string {
 async function isWatched(workplace: Workplace, { name }: Environment): Promise<boolean> {
   const facts = await workplace.daemon.facts();
   return facts?.environments.some((each) => each.name === name && each.repository === workplace.repository.id) ?? false;
+}
+
+/** What root made in the tree becomes the user's: else nobody on the host could edit or remove it. */
+async function giveBack(workplace: Workplace, environment: Environment, runtime: Runtime, id: string): Promise<void> {
+  const { uid, gid } = workplace.surroundings;
+  const { tree, home } = await layoutOf(workplace, environment, runtime);
+  const script = 'find "$@" -xdev ! -uid "$COPPICE_UID" -exec chown -h "$COPPICE_UID:$COPPICE_GID" {} +';
+  const variables = { COPPICE_UID: String(uid), COPPICE_GID: String(gid) };
+  await runInside(runtime, id, ['sh', '-c', script, 'sh', tree, home], { root: true, environment: variables });
 }
 
 function requestOf(options: ExecOptions): ExecRequest {

@@ -1,12 +1,147 @@
-import { inject } from 'vitest';
-import { type Ground, mainPath } from './main-path.ts';
+import { execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { coppiceIn } from '../support/coppice.ts';
+import { type Ground, mainPath, sceneOn } from './main-path.ts';
+
+const env = () => ({ DOCKER_HOST: inject('engine').address });
 
 const docker: Ground = {
   name: 'the Docker engine',
   create: ['--runtime', 'docker', '--image', inject('engine').base],
-  env: () => ({ DOCKER_HOST: inject('engine').address }),
+  env,
   isolated: true,
   cleanUp: async () => undefined,
 };
 
 mainPath(docker);
+
+function engine(...args: readonly string[]): string {
+  return execFileSync('docker', args, { env: { ...process.env, ...env() }, encoding: 'utf8' }).trim();
+}
+
+const containerOf = (name: string) => engine('ps', '-aq', '--filter', `label=dev.coppice.environment=${name}`);
+
+describe('containers', () => {
+  it('gives back what root made in the tree, and refuses root where it is not allowed', async () => {
+    const scene = sceneOn(docker);
+    const { worktree } = await scene.create('one', '--allow-root');
+    const made = await scene.cli.run([
+      'exec',
+      'one',
+      '--root',
+      '--',
+      'sh',
+      '-c',
+      'echo r > r.txt; chown 1234:1234 r.txt; id -u',
+    ]);
+    expect(made).toMatchObject({ status: 0, stdout: '0\n' });
+    expect(statSync(join(worktree, 'r.txt')).uid).toBe(process.getuid?.());
+    expect(scene.repository.git('show', 'coppice/one:r.txt')).toBe('r');
+    await scene.create('two');
+    expect((await scene.cli.run(['exec', 'two', '--root', '--', 'id'])).status).toBe(6);
+  });
+
+  it('has no capability, no new privileges, no way to the repository, and its limits', async () => {
+    const scene = sceneOn(docker);
+    await scene.create('one', '--memory', '256m', '--network', 'none');
+    const [inspected] = JSON.parse(engine('inspect', containerOf('one')));
+    expect(inspected.HostConfig).toMatchObject({
+      CapDrop: ['ALL'],
+      Privileged: false,
+      Memory: 256 * 2 ** 20,
+      MemorySwap: 256 * 2 ** 20,
+      NetworkMode: 'none',
+    });
+    expect(inspected.HostConfig.SecurityOpt).toContain('no-new-privileges');
+    const mounted: string[] = inspected.Mounts.map(({ Source }: { Source: string }) => Source);
+    expect(mounted.filter((source) => source.startsWith(scene.repository.path))).toEqual([]);
+    const tried = await scene.exec(
+      'one',
+      `ls ${scene.repository.path}; rm -f .git; mv .git x; echo y > /coppice/base.git/y; git log --oneline | wc -l`,
+    );
+    expect(tried.stdout).toBe('1\n');
+  });
+
+  it('is made anew by start when somebody removed it, with the work and the agent’s git in place', async () => {
+    const scene = sceneOn(docker);
+    await scene.create('one');
+    await scene.exec('one', 'echo c > c.txt; git add .; git commit -qm C; echo d > d.txt');
+    engine('rm', '-f', containerOf('one'));
+    const { environments } = await scene.cli.json<{ environments: { state: string }[] }>(['list']);
+    expect(environments).toMatchObject([{ state: 'missing' }]);
+    const refused = await scene.exec('one', 'true');
+    expect(refused.status).toBe(5);
+    expect(refused.stderr).toContain('coppice start one');
+    await scene.cli.json(['start', 'one']);
+    expect((await scene.exec('one', 'git log -1 --format=%s; git status --porcelain')).stdout).toBe('C\n?? d.txt\n');
+  });
+
+  it('leaves nothing behind when the image does not exist', async () => {
+    const scene = sceneOn(docker);
+    const before = scene.repository.git('for-each-ref');
+    const failed = await scene.cli.run(['create', 'one', '--runtime', 'docker', '--image', 'localhost:5999/none']);
+    expect(failed.status).toBe(5);
+    expect(failed.stderr).toContain('localhost:5999/none');
+    expect(scene.repository.git('for-each-ref')).toBe(before);
+    expect(containerOf('one')).toBe('');
+  });
+
+  it('works without git in the image: checkpoints, commits and merges are made outside', async () => {
+    const scene = sceneOn({ ...docker, create: ['--runtime', 'docker', '--image', inject('engine').busybox] });
+    await scene.create('one');
+    await scene.exec('one', 'echo w > w.txt');
+    await scene.cli.json(['commit', 'one', '-m', 'Made outside']);
+    await scene.exec('one', 'echo x > x.txt');
+    await scene.cli.json(['merge', 'one']);
+    expect(scene.repository.git('log', '--format=%s', 'main').split('\n')).toEqual([
+      'Merge environment one',
+      'Work of one',
+      'Made outside',
+      'first',
+    ]);
+  });
+
+  it('starts at a colleague’s from the references alone', async () => {
+    const scene = sceneOn(docker);
+    await scene.create('one', '--title', 'Shared');
+    await scene.exec('one', 'echo c > c.txt; git add .; git commit -qm C; echo d > d.txt');
+    const { repository } = scene;
+    const other = join(repository.directory, 'other');
+    repository.git('clone', '-q', '.', other);
+    repository.git(
+      'push',
+      '-q',
+      other,
+      'refs/coppice/one/*:refs/coppice/one/*',
+      'refs/heads/coppice/one:refs/heads/coppice/one',
+    );
+    const home = join(repository.directory, 'colleague');
+    const theirs = coppiceIn({ ...repository, path: other, home, env: homeIn(repository.env, home) }, { env: env() });
+    onTestFinished(async () => {
+      await theirs.run(['remove', '-f', 'one']);
+    });
+    await theirs.json(['start', 'one']);
+    const inside = await theirs.run([
+      'exec',
+      'one',
+      '--',
+      'sh',
+      '-c',
+      'git log -1 --format=%s; git status --porcelain; cat d.txt',
+    ]);
+    expect(inside).toMatchObject({ status: 0, stdout: 'C\n?? d.txt\nd\n' });
+  });
+});
+
+function homeIn(base: Readonly<Record<string, string>>, home: string): Record<string, string> {
+  return {
+    ...base,
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, '.config'),
+    XDG_DATA_HOME: join(home, '.local/share'),
+    XDG_STATE_HOME: join(home, '.local/state'),
+    XDG_RUNTIME_DIR: join(home, '.run'),
+  };
+}

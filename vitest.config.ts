@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 /** Two projects: what needs a container engine (`*.engine.test.ts`) and what does not. Neither is ever skipped. */
+const report = process.env.COPPICE_TEST_REPORT;
+
 export default defineConfig({
   test: {
+    // A machine-readable count beside the usual output, where somebody asks for it.
+    ...(report ? { reporters: ['default', ['json', { outputFile: report }]] } : {}),
     testTimeout: 60_000,
     hookTimeout: 180_000,
     projects: [
@@ -12,6 +16,7 @@ export default defineConfig({
           name: 'plain',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.engine.test.ts'],
+          globalSetup: ['test/support/bubblewrap.ts'],
         },
       },
       {

@@ -4,7 +4,7 @@ import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { type RefName, shortName } from '../domain/ref-name.ts';
 import type { Conflict, MergeOutcome } from '../git/merging.ts';
-import { commitTail } from './commit.ts';
+import { commitTail, inProgress } from './commit.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
 import { reconcileFully } from './reconcile.ts';
@@ -45,7 +45,8 @@ export async function mergeInto(workplace: Workplace, start: Environment, reques
 async function refuseConflict(workplace: Workplace, start: Environment, request: MergeRequest): Promise<void> {
   const before = await workplace.repository.readRef(request.into);
   if (before === undefined || request.strategy === 'ff-only') return;
-  const { environment } = await reconcileFully(workplace, start);
+  const { environment, operation } = await reconcileFully(workplace, start);
+  if (operation !== undefined) throw inProgress(environment, operation);
   const outcome = await workplace.merging.merge(before, environment.at.tip, { keep: false });
   if (outcome.kind === 'conflict') throw conflict(environment, request.into, outcome.conflicts);
 }

@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repositoryDirectory, repositoryFile } from '../domain/directories.ts';
 import type { Container, Runtime } from '../runtime/runtime.ts';
-import { containerRequest, gitFileOf, labelsOf, layoutOf } from './container.ts';
+import { containerRequest, labelsOf, layoutOf } from './container.ts';
 import { checkpointerRequest, type Environment } from './environment.ts';
 import { noteHint } from './import-commits.ts';
 import { cacheDirectory } from './running-execs.ts';
@@ -23,7 +23,11 @@ export interface Timings {
  * that is half checked out or half removed must never be taken for the agent's work.
  */
 export function isMaterialized(environment: Pick<Environment, 'directories'>): boolean {
-  return existsSync(gitFileOf(environment));
+  return existsSync(markerOf(environment));
+}
+
+function markerOf({ directories }: Pick<Environment, 'directories'>): string {
+  return join(directories.root, '.whole');
 }
 
 /**
@@ -56,6 +60,7 @@ export async function materialize(workplace: Workplace, environment: Environment
     linkTree: !layout.mountsGitFile,
   });
   await noteHint(workplace, environment);
+  await writeFile(markerOf(environment), '');
   const git = since();
   const container = await runtime.create(await containerRequest(workplace, environment, runtime));
   await runtime.start(container.id);

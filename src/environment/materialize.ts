@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repositoryDirectory, repositoryFile } from '../domain/directories.ts';
-import type { Container, Runtime } from '../runtime/runtime.ts';
-import { containerRequest, labelsOf, layoutOf } from './container.ts';
+import type { Container, InsideLayout, Runtime } from '../runtime/runtime.ts';
+import { containerRequest, gitFileOf, labelsOf, layoutOf } from './container.ts';
 import { checkpointerRequest, type Environment } from './environment.ts';
 import { noteHint } from './import-commits.ts';
 import { cacheDirectory } from './running-execs.ts';
@@ -32,24 +32,48 @@ function markerOf({ directories }: Pick<Environment, 'directories'>): string {
 
 /**
  * Checks files out, makes the agent's git directory, and creates and starts the container, side by side where they do not
- * need each other. The caller rolls back when it throws.
+ * need each other. The caller rolls back when it throws; nothing of it runs any more then.
  */
 export async function materialize(workplace: Workplace, environment: Environment, runtime: Runtime): Promise<Timings> {
   const begun = performance.now();
   const since = () => performance.now() - begun;
-  const { directories, refs, at, name } = environment;
   const layout = await layoutOf(workplace, environment, runtime);
-  const sharing = workplace.worktrees.shareBase(at.base);
-  // Awaited below; a failure of the checkout must not leave this one unhandled.
-  sharing.catch(() => undefined);
-  await mkdir(directories.root, { recursive: true, mode: 0o700 });
+  await makeDirectories(workplace, environment, layout);
+  const sharing = workplace.worktrees.shareBase(environment.at.base);
+  const making = sharing.then(async () => runtime.create(await containerRequest(workplace, environment, runtime)));
+  const building = buildTree(workplace, environment, layout, sharing, since);
+  // Whichever fails, the other has ended before anybody takes things down.
+  await Promise.allSettled([making, building]);
+  const [container, built] = await Promise.all([making, building]);
+  // Nothing runs inside before this function returns, so nobody can write while the cache is filled.
+  const started = runtime.start(container.id);
+  await Promise.all([started, workplace.seedStatCache(checkpointerRequest(environment))]);
+  await writeFile(markerOf(environment), '');
+  const total = since();
+  return { files: built.files, git: built.git - built.files, container: total - built.git, total };
+}
+
+/** What the container mounts has to be there when it is created; files may come later. */
+async function makeDirectories(workplace: Workplace, environment: Environment, layout: InsideLayout): Promise<void> {
+  const { root, tree, git, home } = environment.directories;
+  await mkdir(root, { recursive: true, mode: 0o700 });
   await noteRepository(workplace);
+  await Promise.all([mkdir(tree, { recursive: true }), mkdir(git, { recursive: true })]);
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  if (layout.mountsGitFile) await writeFile(gitFileOf(environment), '');
+}
+
+/** The files, then the agent's git directory beside them. */
+async function buildTree(
+  workplace: Workplace,
+  environment: Environment,
+  layout: InsideLayout,
+  sharing: Promise<void>,
+  since: () => number,
+): Promise<{ readonly files: number; readonly git: number }> {
+  const { directories, refs, at, name } = environment;
   await workplace.worktrees.create({ name, directories, branch: refs.branch, tip: at.tip });
   const files = since();
-  // Nothing runs inside before this function returns, so nobody can write meanwhile.
-  const seeding = workplace.seedStatCache(checkpointerRequest(environment));
-  seeding.catch(() => undefined);
-  await mkdir(directories.home, { recursive: true, mode: 0o700 });
   await sharing;
   await workplace.worktrees.createOwnGit({
     directories,
@@ -60,13 +84,7 @@ export async function materialize(workplace: Workplace, environment: Environment
     linkTree: !layout.mountsGitFile,
   });
   await noteHint(workplace, environment);
-  await writeFile(markerOf(environment), '');
-  const git = since();
-  const container = await runtime.create(await containerRequest(workplace, environment, runtime));
-  await runtime.start(container.id);
-  await seeding;
-  const total = since();
-  return { files, git: git - files, container: total - git, total };
+  return { files, git: since() };
 }
 
 /** So that the daemon finds the repository again from the environments' directories. Safe to delete. */

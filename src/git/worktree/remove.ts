@@ -110,7 +110,7 @@ export async function undoCreation(
   await removeIfEmpty(directories.root);
 }
 
-/** Claims the place of a new tree: throws `directory-exists` (kind `refused`) when something is there. */
+/** Claims the place of a new tree, which may be an empty directory already: throws `directory-exists` (kind `refused`) when something is there. */
 export async function claimTree(directories: EnvironmentDirectories): Promise<void> {
   await mkdir(dirname(dirname(directories.root)), { recursive: true, mode: 0o700 });
   await mkdir(directories.root, { recursive: true });
@@ -118,6 +118,7 @@ export async function claimTree(directories: EnvironmentDirectories): Promise<vo
     await mkdir(directories.tree);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
+    if ((await readdir(directories.tree)).length === 0) return;
     throw new CoppiceError('refused', 'directory-exists', `${directories.tree} exists already.`, {
       hint: 'It may hold files of an earlier environment: move it away, or remove that environment.',
       data: { directory: directories.tree },

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line: finds the operation, runs it, prints its answer, and ends with its status. */
+import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { config } from 'zod/mini';
 import { CoppiceError, exitStatusOf } from '../domain/error.ts';
@@ -95,7 +96,8 @@ async function runOperation(
     emit: (event) => void process.stdout.write(eventText(operation, event, globals.json, style)),
     report: (message) => void process.stderr.write(`${message}\n`),
     signal: interrupted.signal,
-    program: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
+    // Not argv[1]: npm and npx start us through a link.
+    program: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
     streams,
   });
   try {

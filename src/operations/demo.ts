@@ -45,9 +45,12 @@ export const demo = operation({
         join(stage, 'repository'),
       );
       daemon = (await inner.daemon()).serve(ended.signal);
-      return { ...(await perform(inner, context, runtime)), kept: keep ? stage : null };
+      try {
+        return { ...(await perform(inner, context, runtime)), kept: keep ? stage : null };
+      } finally {
+        if (!keep) await removeAll(inner);
+      }
     } finally {
-      if (!keep) await removeAll(inner);
       ended.abort();
       await daemon;
       await outside.close();

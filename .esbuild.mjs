@@ -46,7 +46,7 @@ for (const { from, to, vendor } of entries) {
     ...common,
     entryPoints: [from],
     outfile: to,
-    external: ['isomorphic-git', 'chokidar'],
+    external: ['isomorphic-git', 'chokidar', '@secretlint/secretlint-rule-preset-recommend'],
     plugins: [ownFile],
   });
 }

@@ -131,7 +131,12 @@ function checkpointerRequest(
   commonDirectory: string,
   settings: UserSettings,
 ): CheckpointerRequest {
-  const { fileBytes, checkpointBytes, checkpointFiles } = { ...defaultHoldLimits, ...definedOf(settings.hold ?? {}) };
+  const { fileBytes, checkpointBytes, checkpointFiles, secrets, allow } = {
+    ...defaultHoldLimits,
+    secrets: 'on',
+    allow: [],
+    ...definedOf(settings.hold ?? {}),
+  };
   return {
     name: wanted.name,
     tree: wanted.directories.tree,
@@ -140,6 +145,7 @@ function checkpointerRequest(
     cache: join(cacheDirectory(commonDirectory, wanted.name), 'stat-cache'),
     registration: join(commonDirectory, 'worktrees', registrationId(wanted.name)),
     limits: { fileBytes, checkpointBytes, checkpointFiles },
+    secrets: secrets === 'off' ? 'off' : { allow: [...allow, ...wanted.allow], values: [] },
   };
 }
 

@@ -48,7 +48,12 @@ export function resolveSpec(sources: SpecSources): ResolvedSpec {
     environment: { ...file.environment, ...flags.environment },
     root: flags.root ?? file.root ?? false,
     setup: flags.setup ?? file.setup ?? null,
+    ...allowed([...(file.hold?.allow ?? []), ...(flags.hold?.allow ?? [])]),
   };
+}
+
+function allowed(allow: readonly string[]): Pick<ResolvedSpec, 'hold'> {
+  return allow.length === 0 ? {} : { hold: { allow: [...allow] } };
 }
 
 function defaultLimits(machine: Machine): Limits {

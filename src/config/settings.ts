@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
 import { isRefName } from '../domain/ref-name.ts';
-import { limitsSchema, specSchema } from '../domain/spec.ts';
+import { allowSchema, limitsSchema, specSchema } from '../domain/spec.ts';
 import { parseSettings } from './explain.ts';
 
 const count = z.int().check(z.positive());
@@ -25,12 +25,16 @@ export const settingsSchema = z.strictObject({
       }),
     ),
   ),
-  /** Over these a changed file is held: not checkpointed, but reported. */
+  /** What of the changed files is held: not checkpointed, but reported. Those over the limits, and those with secrets. */
   hold: z.optional(
     z.strictObject({
       fileBytes: z.optional(count),
       checkpointBytes: z.optional(count),
       checkpointFiles: z.optional(count),
+      /** `off`: what looks like a secret is checkpointed like anything else. Default `on`. */
+      secrets: z.optional(z.enum(['on', 'off'])),
+      /** Paths that may look like a secret, in every repository; on top of what the repository's own file allows. */
+      allow: z.optional(allowSchema),
     }),
   ),
 });

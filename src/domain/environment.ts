@@ -12,6 +12,8 @@ export const resolvedSpecSchema = z.object({
   environment: z.record(z.string(), z.string()),
   root: z.boolean(),
   setup: z.nullable(z.string()),
+  /** Absent in records made before there was a search for secrets, and where nothing is allowed. */
+  hold: z.optional(z.object({ allow: z.array(z.string()) })),
 });
 export type ResolvedSpec = z.infer<typeof resolvedSpecSchema>;
 

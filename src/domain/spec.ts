@@ -19,6 +19,8 @@ export const limitsSchema = z.strictObject({
 });
 export type Limits = z.infer<typeof limitsSchema>;
 
+export const allowSchema = z.array(z.string().check(z.minLength(1)));
+
 export const specSchema = z.strictObject({
   /** OCI image reference. */
   image: z.optional(z.string().check(z.minLength(1))),
@@ -31,5 +33,11 @@ export const specSchema = z.strictObject({
   root: z.optional(z.boolean()),
   /** Shell command run once after creation, in the workspace. */
   setup: z.optional(z.string().check(z.minLength(1))),
+  hold: z.optional(
+    z.strictObject({
+      /** Patterns as in .gitignore: paths whose content may look like a secret, such as test keys. */
+      allow: z.optional(allowSchema),
+    }),
+  ),
 });
 export type Spec = z.infer<typeof specSchema>;

@@ -38,5 +38,6 @@ export function checkpointerRequest(environment: Environment) {
     branch: environment.refs.branch,
     directories: environment.directories,
     author: environment.record.author,
+    allow: environment.record.spec.hold?.allow ?? [],
   };
 }

@@ -20,6 +20,8 @@ export interface CheckpointerFor {
   readonly branch: RefName;
   readonly directories: EnvironmentDirectories;
   readonly author: Identity;
+  /** Patterns of paths that may have what looks like a secret. */
+  readonly allow: readonly string[];
 }
 
 /** Reading what an agent's own git directory says, as data. */

@@ -25,6 +25,16 @@ export interface CheckpointerRequest {
   /** Git's registration of the worktree (`<common>/worktrees/coppice-<name>`), read for sparse patterns. */
   readonly registration: string;
   readonly limits: HoldLimits;
+  /** What new and changed files are searched for before they are recorded. */
+  readonly secrets: SecretSearch | 'off';
+}
+
+/** Files with a private key, a token or one of the values are held (`secret`), unless the recorded version has it already. */
+export interface SecretSearch {
+  /** Patterns as in .gitignore, from the top of the tree: paths that may have what looks like a secret. */
+  readonly allow: readonly string[];
+  /** Secrets known by value (at least 6 bytes each): looked for in every file, allowed or not, text or not. */
+  readonly values: readonly string[];
 }
 
 export interface HoldLimits {

@@ -40,6 +40,11 @@ describe('what an environment is made of', () => {
     expect(resolve({ file: { root: true }, flags: { root: false } }).root).toBe(false);
   });
 
+  test('paths that the repository allows to look like secrets are kept; none leave no trace', () => {
+    expect(resolve({ file: { hold: { allow: ['test/keys/'] } } }).hold).toEqual({ allow: ['test/keys/'] });
+    expect('hold' in resolve({ file: { hold: {} } })).toBe(false);
+  });
+
   test('the runtime is what was asked for, else docker where an engine answers', () => {
     const noEngine = { ...machine, engineAvailable: false };
     expect(resolve({ machine: noEngine })).toMatchObject({ runtime: 'sandbox', image: null });

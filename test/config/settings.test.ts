@@ -42,7 +42,7 @@ describe('the user’s settings', () => {
       network: 'none',
       daemon: 'off',
       branchPrefix: 'agents/',
-      hold: { fileBytes: 1, checkpointBytes: 2, checkpointFiles: 3 },
+      hold: { fileBytes: 1, checkpointBytes: 2, checkpointFiles: 3, secrets: 'off', allow: ['test/keys/'] },
     };
     expect(await loadSettings(configDirectory(`\uFEFF${JSON.stringify(settings)}`))).toEqual(settings);
   });
@@ -55,7 +55,7 @@ describe('the user’s settings', () => {
 
   test('a key like no other gets the list of keys', async () => {
     expect((await complaint('{"hold": {"x": 1}}')).hint).toBe(
-      'Known here are fileBytes, checkpointBytes, checkpointFiles.',
+      'Known here are fileBytes, checkpointBytes, checkpointFiles, secrets, allow.',
     );
   });
 
@@ -65,6 +65,8 @@ describe('the user’s settings', () => {
     ['{"limits": {"pids": 1.5}}', 'limits.pids must be a whole number.'],
     ['{"limits": {"cpus": 0}}', 'limits.cpus must be more than 0.'],
     ['{"image": ""}', 'image must not be empty.'],
+    ['{"hold": {"secrets": false}}', 'hold.secrets must be one of "on", "off".'],
+    ['{"hold": {"allow": "test/"}}', 'hold.allow must be a list in brackets.'],
     [
       '{"branchPrefix": "agents"}',
       'branchPrefix must end in / and begin a branch name git accepts, such as "agents/".',

@@ -16,6 +16,7 @@ import { openPackWriter, type PackWriter } from './pack.ts';
 import { openPublisher, type Tip } from './publish.ts';
 import { openRuleFiles } from './rule-files.ts';
 import { everything, type Scope, scopeOf } from './scope.ts';
+import { openSecretScanner } from './secrets/scanner.ts';
 import { readSettings } from './settings.ts';
 import { openSparsePaths } from './sparse.ts';
 import { readStatCache, writeStatCache } from './stat-cache.ts';
@@ -73,6 +74,7 @@ export async function openCheckpointer(
     rules,
     sparse: openSparsePaths(git, request.registration),
     cache: await readStatCache(request.cache, format),
+    secrets: openSecretScanner(request.secrets),
     readBlob: async (oid) => (await reader.read(oid))?.content,
   });
   /** The tree that everything on disk has been compared with; undefined: look at everything next time. */

@@ -16,6 +16,7 @@ import { canonicalMode, type FileReaderOptions, type ReadEntry, type Reading, re
 import type { RuleFiles } from './rule-files.ts';
 import { type Findings, type Suspect, scan } from './scan.ts';
 import { covers, everything, type Scope } from './scope.ts';
+import type { SecretScanner } from './secrets/scanner.ts';
 import type { Settings } from './settings.ts';
 import { breathing } from './slices.ts';
 import type { SparsePaths } from './sparse.ts';
@@ -68,6 +69,7 @@ export interface WorktreeDependencies {
   readonly rules: RuleFiles;
   readonly sparse: SparsePaths;
   readonly cache: StatCache;
+  readonly secrets: SecretScanner;
   readBlob(oid: Oid): Promise<Buffer | undefined>;
 }
 
@@ -77,7 +79,7 @@ const listAgainEvery = 16;
 const mostFresh = 1000;
 
 export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeState {
-  const { root, limits, format, trees, rules, sparse, readBlob } = dependencies;
+  const { root, limits, format, trees, rules, sparse, secrets, readBlob } = dependencies;
   const { seen } = dependencies.cache;
   const held = openHeldPaths(limits, dependencies.cache.overflow);
   let directories = new Set<BytePath | ''>();
@@ -124,6 +126,26 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
     if (entry === undefined) seen.delete(path);
     else seen.set(path, entry);
     if (entry?.racy) lookAgain(path);
+  };
+  const isRecordedElsewhere = (oid: Oid) => {
+    for (const entry of seen.values()) if (entry.oid === oid) return true;
+    return false;
+  };
+  /** Whether the file has to stay out for what it contains. A verdict on a file that may be written again is not kept. */
+  const holdsSecret = async (suspect: Suspect, { entry, content, seen: now }: ReadEntry): Promise<boolean> => {
+    const { path, before } = suspect;
+    if (content === undefined) return false;
+    const recordedBefore = async () =>
+      before === undefined || before.mode === '160000' ? undefined : readBlob(before.oid);
+    const suspicion = await secrets.examine(path, content, recordedBefore);
+    // A copy of a file that is on the branch tells nobody anything new.
+    if (suspicion === undefined || isRecordedElsewhere(entry.oid)) return false;
+    held.add(
+      { path, reason: 'secret', detail: suspicion.detail },
+      suspicion.certain && !now.racy ? suspect : undefined,
+    );
+    if (now.racy) lookAgain(path);
+    return true;
   };
   const lookAgain = (path: BytePath) => {
     if (fresh.size < mostFresh) fresh.add(path);
@@ -187,7 +209,7 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
           lookAgain(suspect.path);
         } else {
           unsettled ||= !reading.settled;
-          await take(suspect, reading);
+          if (known.has(reading.entry.oid) || !(await holdsSecret(suspect, reading))) await take(suspect, reading);
         }
       });
       return { edits: edits.sort(byPath), unsettled };

@@ -12,6 +12,7 @@ import {
   type CheckpointerRequest,
   defaultHoldLimits,
   type HoldLimits,
+  type SecretSearch,
 } from '../../../src/git/checkpointer.ts';
 import { type HostGit, hostGit } from '../../../src/git/host-git.ts';
 import { surroundingsOf } from '../../../src/platform/surroundings.ts';
@@ -30,7 +31,11 @@ export interface TestEnvironment {
   /** Where its files are. */
   readonly tree: string;
   /** Closed after the test. */
-  open(changed?: { readonly limits?: Partial<HoldLimits>; readonly userExcludes?: string }): Promise<Checkpointer>;
+  open(changed?: {
+    readonly limits?: Partial<HoldLimits>;
+    readonly secrets?: Partial<SecretSearch> | 'off';
+    readonly userExcludes?: string;
+  }): Promise<Checkpointer>;
   write(files: Readonly<Record<string, FileContent>>): void;
   /** The branch's tip. */
   tip(): string;
@@ -75,6 +80,7 @@ export function makeEnvironment(
     cache: join(common, 'coppice/environments/demo/stat-cache'),
     registration: join(common, 'worktrees/coppice-demo'),
     limits: defaultHoldLimits,
+    secrets: { allow: [], values: [] },
   };
   const index = join(repository.directory, 'native-index');
   const withIndex = (file: string, ...args: readonly string[]) =>
@@ -97,8 +103,9 @@ export function makeEnvironment(
     async open(changed = {}) {
       const limits = { ...request.limits, ...changed.limits };
       const { userExcludes = '' } = changed;
+      const secrets = changed.secrets === 'off' ? 'off' : { allow: [], values: [], ...changed.secrets };
       const checkpointer = await openCheckpointer(
-        { ...request, limits },
+        { ...request, limits, secrets },
         { git: host, objectFormat, userExcludes, now: fixedNow },
       );
       onTestFinished(() => checkpointer.close());

@@ -1,0 +1,84 @@
+/** An agent writes keys beside its work: the work is on the branch, the keys are nowhere in the repository, and not lost. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { awsEnvironment, awsSecret, githubToken } from '../git/checkpoint/secrets/made-up.ts';
+import type { TestRepository } from '../support/repository.ts';
+import { type Ground, sceneOn } from './main-path.ts';
+
+const sandbox: Ground = {
+  name: 'the sandbox',
+  create: ['--runtime', 'sandbox'],
+  env: () => ({}),
+  isolated: true,
+  cleanUp: async () => undefined,
+};
+
+interface Status {
+  readonly held: readonly { readonly path: string; readonly reason: string; readonly detail: string }[];
+}
+
+/** Arrives by standard input, as no command line should have it. */
+const takeEnv = "cat > .env; mkdir -p src; echo 'export {};' > src/app.ts; echo notes > notes.md";
+
+function allObjects(repository: TestRepository): string {
+  return execFileSync('git', ['cat-file', '--batch-all-objects', '--batch', '--unordered'], {
+    cwd: repository.path,
+    env: repository.env,
+    maxBuffer: 2 ** 28,
+  }).toString('latin1');
+}
+
+it('what an agent writes goes to the branch without the keys; remove and restore give them back', async () => {
+  const { repository, cli, create } = sceneOn(sandbox);
+  const { worktree } = await create('one');
+  const wrote = await cli.run(['exec', 'one', '--', 'sh', '-c', takeEnv], { input: awsEnvironment });
+  expect(wrote).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(/held .*\.env .*AWS secret access key \(line 2\)/),
+  });
+  expect(repository.git('ls-tree', '-r', '--name-only', 'coppice/one').split('\n')).toEqual([
+    'README.md',
+    'notes.md',
+    'src/app.ts',
+  ]);
+  const held = [{ path: '.env', reason: 'secret', detail: 'looks like an AWS secret access key (line 2)' }];
+  expect((await cli.json<Status & Record<string, unknown>>(['status', 'one'])).held).toEqual(held);
+  await cli.json(['commit', 'one', '-m', 'Work']);
+  expect(repository.git('ls-tree', '-r', '--name-only', 'coppice/one')).not.toContain('.env');
+  expect(allObjects(repository)).toContain('export {};');
+  expect(allObjects(repository)).not.toContain(awsSecret);
+
+  const refused = await cli.run(['remove', 'one']);
+  expect(refused.status).toBe(6);
+  await cli.json(['remove', '--force', 'one']);
+  expect(existsSync(worktree)).toBe(false);
+  await cli.json(['restore', 'one']);
+  expect(readFileSync(join(worktree, '.env'), 'utf8')).toBe(awsEnvironment);
+  expect((await cli.json<Status & Record<string, unknown>>(['status', 'one'])).held).toEqual(held);
+
+  await cli.run(['exec', 'one', '--', 'sh', '-c', 'echo "# no keys" > .env']);
+  expect((await cli.json<Status & Record<string, unknown>>(['status', 'one'])).held).toEqual([]);
+  expect(repository.git('show', 'coppice/one:.env')).toBe('# no keys');
+});
+
+it('paths allowed by the repository go in, by the user’s settings at once, a key that was there may be changed', async () => {
+  const { repository, cli, create } = sceneOn(sandbox, {
+    '.coppice/environment.json': '{ "hold": { "allow": ["test/keys/"] } }',
+    'docs/token.md': `${githubToken}\n`,
+  });
+  await create('one');
+  const script =
+    'mkdir -p test/keys; cat > test/keys/a; (echo mine; cat test/keys/a) > other; echo more >> docs/token.md';
+  await cli.run(['exec', 'one', '--', 'sh', '-c', script], { input: awsEnvironment });
+  const before = await cli.json<Status & Record<string, unknown>>(['status', 'one']);
+  expect(before.held.map(({ path }) => path)).toEqual(['other']);
+  expect(repository.git('show', 'coppice/one:docs/token.md')).toBe(`${githubToken}\nmore`);
+  expect(repository.git('show', 'coppice/one:test/keys/a')).toContain(awsSecret);
+  const config = join(repository.home, '.config/coppice');
+  mkdirSync(config, { recursive: true });
+  writeFileSync(join(config, 'config.json'), JSON.stringify({ daemon: 'off', hold: { allow: ['/other'] } }));
+  expect((await cli.json<Status & Record<string, unknown>>(['status', 'one'])).held).toEqual([]);
+  expect(repository.git('show', 'coppice/one:other')).toContain(awsSecret);
+});

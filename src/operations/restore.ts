@@ -1,10 +1,9 @@
 /** `restore`: brings back what `remove` put away. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import { parseEnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError } from '../domain/error.ts';
 import { dismantle, materialize } from '../environment/materialize.ts';
+import { putHeld } from '../environment/put-held.ts';
 import { deleteReferences } from '../environment/references.ts';
 import { type BroughtBack, bringBackReferences, listTrash, type Trashed } from '../environment/trash.ts';
 import type { Workplace } from '../environment/workplace.ts';
@@ -53,11 +52,7 @@ async function rebuild(workplace: Workplace, { environment, held }: BroughtBack)
   try {
     const runtime = await workplace.runtime(environment.record.spec.runtime);
     await materialize(workplace, environment, runtime);
-    for (const { path, content } of held) {
-      const target = join(environment.directories.tree, path);
-      await mkdir(dirname(target), { recursive: true });
-      await writeFile(target, content);
-    }
+    await putHeld(environment, held);
   } catch (error) {
     await dismantle(workplace, environment);
     await deleteReferences(workplace, environment, `coppice: restore of ${environment.name} failed`);

@@ -5,7 +5,7 @@
  * All methods may run concurrently, in one process and in many; what must not be lost goes through `updateRefs`.
  */
 import type { BytePath } from '../domain/byte-path.ts';
-import type { FileMode } from '../domain/change.ts';
+import type { FileMode, TreeEntry } from '../domain/change.ts';
 import type { ObjectFormat, Oid } from '../domain/oid.ts';
 import type { RefName } from '../domain/ref-name.ts';
 
@@ -110,9 +110,13 @@ export interface Repository {
   /** Newest first, `start` included, without what `exclude` reaches. Bounded by `limit`. */
   log(range: {
     readonly start: Oid;
+    /** Further commits to start from. */
+    readonly also?: readonly Oid[];
     readonly exclude?: readonly Oid[];
     readonly limit?: number;
     readonly firstParent?: boolean;
+    /** Only commits that changed this file. */
+    readonly path?: string;
   }): Promise<readonly CommitInfo[]>;
   /** `undefined` where the path does not exist in that commit or tree. */
   readBlobAt(treeish: Oid, path: string): Promise<Buffer | undefined>;
@@ -120,6 +124,8 @@ export interface Repository {
   readBlobsAt(
     wanted: readonly { readonly treeish: Oid; readonly path: string }[],
   ): Promise<readonly (Buffer | undefined)[]>;
+  /** Blobs by name, many in one process, in order; undefined for what is no blob here. */
+  readBlobs(oids: readonly Oid[]): Promise<readonly (Buffer | undefined)[]>;
   listTree(
     treeish: Oid,
     options?: { readonly recursive?: boolean; readonly path?: string },
@@ -153,6 +159,10 @@ export interface Repository {
   diff(request: DiffRequest): Promise<Buffer>;
   /** Per file, without content. */
   diffStat(before: Oid, after: Oid): Promise<readonly FileDiff[]>;
+  /** What differs between two trees or commits, entry by entry; a rename is a removal and an addition. */
+  treeChanges(before: Oid, after: Oid): Promise<readonly TreeChange[]>;
+  /** For each line of a file in a commit, the commit that wrote it. The file must be there, and so must the lines. */
+  blame(request: BlameRequest): Promise<readonly BlamedLine[]>;
 
   /** Who the user is to git (`user.name`, `user.email`, as `git var GIT_AUTHOR_IDENT` resolves them), or undefined. */
   identity(): Promise<Identity | undefined>;
@@ -179,4 +189,31 @@ export interface FileDiff {
   /** null for binary files. */
   readonly added: number | null;
   readonly removed: number | null;
+}
+
+export interface TreeChange {
+  readonly path: BytePath;
+  readonly before: TreeEntry | undefined;
+  readonly after: TreeEntry | undefined;
+}
+
+/** First and last line, counted from 1. */
+export interface LineRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface BlameRequest {
+  readonly commit: Oid;
+  readonly path: string;
+  /** Default: all lines. */
+  readonly ranges?: readonly LineRange[];
+}
+
+export interface BlamedLine {
+  readonly line: number;
+  readonly text: string;
+  readonly commit: Oid;
+  /** Where the line was in that commit. */
+  readonly original: { readonly path: BytePath; readonly line: number };
 }

@@ -1,4 +1,5 @@
 /** An environment's place on disk: git's registration of the worktree, its files, and the agent's own git directory. */
+import type { BytePath } from '../domain/byte-path.ts';
 import type { EnvironmentDirectories } from '../domain/directories.ts';
 import type { EnvironmentName } from '../domain/environment-name.ts';
 import type { Oid } from '../domain/oid.ts';
@@ -34,6 +35,11 @@ export interface OwnGitRequest {
   readonly linkTree: boolean;
 }
 
+export interface StagedFiles {
+  /** Where on disk the file of that path waits to be moved in. */
+  sourceOf(path: BytePath): Buffer;
+}
+
 export interface Worktrees {
   /**
    * Registers a locked linked worktree by hand (`<common>/worktrees/coppice-<name>`: no lock on the shared config, no
@@ -46,6 +52,16 @@ export interface Worktrees {
   createOwnGit(request: OwnGitRequest): Promise<void>;
   /** Brings the host-side index of the worktree to `tip`, reading no file of the worktree. */
   refreshIndex(name: EnvironmentName, tip: Oid): Promise<void>;
+  /**
+   * Checks `paths` (files and links that `commit` has) out into a private directory beside the environment's tree, on the
+   * same file system, as a checkout of `commit` would write them but without filters. Gone when `body` is done.
+   */
+  withStaged<Result>(
+    directories: EnvironmentDirectories,
+    commit: Oid,
+    paths: readonly BytePath[],
+    body: (staged: StagedFiles) => Promise<Result>,
+  ): Promise<Result>;
   /** Removes registration and directories, also half-made ones. Repeatable. */
   remove(name: EnvironmentName, directories: EnvironmentDirectories): Promise<void>;
   /** Names of environments that have a registration of ours, for `doctor`. */

@@ -4,6 +4,7 @@ import { CoppiceError } from '../../domain/error.ts';
 import type { Oid } from '../../domain/oid.ts';
 import { withLock } from '../../platform/lock.ts';
 import { ownCheckout } from '../native/own-checkout.ts';
+import type { TreeChange } from '../repository.ts';
 import { busy, refuseBusy } from './busy.ts';
 import type { Checkout } from './checked-out.ts';
 import { type CheckoutState, readCheckout, unchangedSince } from './checkout-state.ts';
@@ -14,7 +15,7 @@ import { type Quarantine, withQuarantine } from './quarantine.ts';
 import { replaceFiles } from './replace-files.ts';
 import { withStaging } from './staging.ts';
 import { mergeTrees } from './three-way.ts';
-import { type TreeChange, treeChanges } from './tree-changes.ts';
+import { treeChanges } from './tree-changes.ts';
 
 /** What stands in the way of applying: a merge conflict, or something that is no file of the user's. */
 interface Standing {

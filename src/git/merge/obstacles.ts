@@ -2,8 +2,8 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { type BytePath, bytePathFromBuffer, joinPath } from '../../domain/byte-path.ts';
 import { ifPresent } from '../../platform/errno.ts';
+import type { TreeChange } from '../repository.ts';
 import { onDisk, parentsOf } from './disk-path.ts';
-import type { TreeChange } from './tree-changes.ts';
 
 export async function obstacles(worktree: string, changes: readonly TreeChange[]): Promise<readonly BytePath[]> {
   const leaving = new Set(changes.filter(({ after }) => after === undefined).map(({ path }) => path));

@@ -4,9 +4,9 @@ import { copyFile, link, lstat, mkdir, readdir, rename, rmdir, unlink } from 'no
 import { join } from 'node:path';
 import type { BytePath } from '../../domain/byte-path.ts';
 import { errnoOf, ifPresent } from '../../platform/errno.ts';
+import type { TreeChange } from '../repository.ts';
 import { onDisk, parentsOf } from './disk-path.ts';
 import type { Staging } from './staging.ts';
-import type { TreeChange } from './tree-changes.ts';
 
 type Undo = () => Promise<void>;
 

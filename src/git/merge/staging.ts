@@ -3,9 +3,9 @@ import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Oid } from '../../domain/oid.ts';
 import type { HostGit } from '../host-git.ts';
+import type { TreeChange } from '../repository.ts';
 import type { Checkout } from './checked-out.ts';
 import type { Quarantine } from './quarantine.ts';
-import type { TreeChange } from './tree-changes.ts';
 
 export interface Staging {
   /** The new files, each at its own path. */

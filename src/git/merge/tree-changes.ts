@@ -1,16 +1,11 @@
 /** What differs between two trees, entry by entry. */
-import { type BytePath, bytePathFromBuffer } from '../../domain/byte-path.ts';
+import { bytePathFromBuffer } from '../../domain/byte-path.ts';
 import type { TreeEntry } from '../../domain/change.ts';
 import { type Oid, parseOid } from '../../domain/oid.ts';
 import type { HostGit } from '../host-git.ts';
 import { fieldsOf } from '../native/split-nul.ts';
+import type { TreeChange } from '../repository.ts';
 import { fileMode } from './merge-report.ts';
-
-export interface TreeChange {
-  readonly path: BytePath;
-  readonly before: TreeEntry | undefined;
-  readonly after: TreeEntry | undefined;
-}
 
 /** Renames are a removal and an addition here. */
 export async function treeChanges(

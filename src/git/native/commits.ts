@@ -8,9 +8,11 @@ import { readObjects } from './cat-file.ts';
 
 export interface LogRange {
   readonly start: Oid;
+  readonly also?: readonly Oid[];
   readonly exclude?: readonly Oid[];
   readonly limit?: number;
   readonly firstParent?: boolean;
+  readonly path?: string;
 }
 
 export async function readCommit(git: HostGit, oid: Oid): Promise<CommitInfo> {
@@ -26,8 +28,10 @@ export async function log(git: HostGit, range: LogRange): Promise<readonly Commi
     ...(range.firstParent ? ['--first-parent'] : []),
     '--stdin',
   ];
-  const input = `${[range.start, ...(range.exclude ?? []).map((oid) => `^${oid}`)].join('\n')}\n`;
-  const listed = (await git.text(args, { input })).split('\n').filter(isOid);
+  const excluded = (range.exclude ?? []).map((oid) => `^${oid}`);
+  const paths = range.path === undefined ? [] : ['--', range.path];
+  const input = `${[range.start, ...(range.also ?? []), ...excluded, ...paths].join('\n')}\n`;
+  const listed = (await git.text(args, { input, env: { GIT_LITERAL_PATHSPECS: '1' } })).split('\n').filter(isOid);
   return readCommits(git, listed);
 }
 

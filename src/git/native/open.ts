@@ -3,7 +3,9 @@ import { repositoryIdOf } from '../../domain/directories.ts';
 import { parseOid } from '../../domain/oid.ts';
 import type { Surroundings } from '../../platform/surroundings.ts';
 import { hostGit } from '../host-git.ts';
+import { treeChanges } from '../merge/tree-changes.ts';
 import type { Repository } from '../repository.ts';
+import { blame } from './blame.ts';
 import { readObjects } from './cat-file.ts';
 import { isAncestor, log, mergeBase, readCommit, readCommits } from './commits.ts';
 import { diff, diffStat } from './diff.ts';
@@ -50,6 +52,8 @@ export async function openRepository(surroundings: Surroundings, directory: stri
     log: (range) => log(git, range),
     readBlobAt: async (treeish, path) => (await readBlobsAt([{ treeish, path }]))[0],
     readBlobsAt,
+    readBlobs: async (oids) =>
+      (await readObjects(git, oids)).map((object) => (object?.type === 'blob' ? object.content : undefined)),
     listTree: (treeish, options) => listTree(git, treeish, options),
     isAncestor: (ancestor, descendant) => isAncestor(git, ancestor, descendant),
     mergeBase: (left, right) => mergeBase(git, left, right),
@@ -61,6 +65,8 @@ export async function openRepository(surroundings: Surroundings, directory: stri
     emptyTree: () => emptyTree(git),
     diff: (request) => diff(git, request),
     diffStat: (before, after) => diffStat(git, before, after),
+    treeChanges: (before, after) => treeChanges(git, {}, before, after),
+    blame: (request) => blame(git, request),
     identity: () => identity(git, user),
     config: (key) => config(git, user, key),
     worktrees: () => listWorktrees(git),

@@ -14,6 +14,7 @@ import { refreshIndex } from './refresh-index.ts';
 import { register, registrationDirectory } from './registration.ts';
 import { claimTree, removeWorktree, undoCreation } from './remove.ts';
 import { readSparse } from './sparse.ts';
+import { withStaged } from './stage.ts';
 
 export function createWorktrees(context: WorktreeContext): Worktrees {
   const { git } = context;
@@ -28,6 +29,7 @@ export function createWorktrees(context: WorktreeContext): Worktrees {
     },
     createOwnGit: (request) => writeOwnGit(context, request),
     refreshIndex: (name, tip) => refreshIndex(git, registrationDirectory(common, name), tip),
+    withStaged: (directories, commit, paths, body) => withStaged(git, directories.root, commit, paths, body),
     remove: (name, directories) => removeWorktree(common, name, directories),
     registered: () => registeredNames(common),
   };

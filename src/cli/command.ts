@@ -14,17 +14,18 @@ export function commandOf(
 ): Command {
   const fields = fieldsOf(operation);
   const command = new Command(operation.name).summary(operation.summary).description(descriptionOf(operation, fields));
-  for (const field of fields) {
-    if (field.place === 'argument')
-      command.argument(field.required ? `<${field.value}>` : `[${field.value}]`, field.help);
-    else if (field.place !== 'rest') command.addOption(optionOf(field));
+  const positional = fields.filter(({ place }) => place === 'argument');
+  for (const [index, field] of positional.entries()) {
+    // After one that may be left out commander could not tell which is missing: the operation's own check says it.
+    const required = field.required && positional.slice(0, index).every((before) => before.required);
+    command.argument(required ? `<${field.value}>` : `[${field.value}]`, field.help);
   }
+  for (const field of fields) if (field.place === undefined) command.addOption(optionOf(field));
   const restField = fields.find(({ place }) => place === 'rest');
   if (restField !== undefined) command.usage(`[options] [NAME] -- ${restField.value}…`);
   command.allowExcessArguments(false).action(async () => {
-    const positional = fields.filter(({ place }) => place === 'argument');
     const given: Record<string, unknown> = {};
-    for (const [index, field] of positional.entries()) {
+    for (const [index, field] of takers(positional, command.args.length).entries()) {
       if (command.args[index] !== undefined) given[field.key] = command.args[index];
     }
     const options = command.opts<Record<string, unknown>>();
@@ -33,6 +34,12 @@ export function commandOf(
     await run(given);
   });
   return command;
+}
+
+/** With fewer words than arguments, those that may be left out are. */
+function takers(positional: readonly Field[], words: number): readonly Field[] {
+  const required = positional.filter((field) => field.required);
+  return words <= required.length ? required : positional;
 }
 
 function descriptionOf(operation: AnyOperation, fields: readonly Field[]): string {

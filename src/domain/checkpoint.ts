@@ -33,6 +33,21 @@ export function checkpointMessage(message: CheckpointMessage): string {
   return `${subjectOf(message.changes)}\n\n${lines.join('\n')}\n`;
 }
 
+/** A checkpoint says why it was made; nothing else that coppice writes does. */
+export function isCheckpoint(message: string): boolean {
+  return trailerValues(message, trailers.cause).length > 0 && trailerValues(message, trailers.environment).length > 0;
+}
+
+/** Every value of a trailer in a commit message, in order. */
+export function trailerValues(message: string, key: string): readonly string[] {
+  const start = `${key}: `;
+  return message
+    .split('\n')
+    .slice(1)
+    .filter((line) => line.startsWith(start))
+    .map((line) => line.slice(start.length));
+}
+
 /** `src/auth.ts: +12 −3`, `delete src/old.ts`, `12 files in src/`. */
 export function subjectOf(changes: readonly Change[]): string {
   const [first] = changes;

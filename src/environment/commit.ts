@@ -4,12 +4,15 @@
  */
 import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
+import type { RefName } from '../domain/ref-name.ts';
 import type { Identity } from '../git/repository.ts';
 import type { Container, Runtime } from '../runtime/runtime.ts';
+import { refuseMarkers } from './conflict-markers.ts';
 import { findContainer, layoutOf, pipeInto, runInside } from './container.ts';
 import type { Environment } from './environment.ts';
 import { followHead } from './follow-head.ts';
 import { importCommits, noteHint } from './import-commits.ts';
+import { startOfWork } from './merged.ts';
 import { reconcileFully } from './reconcile.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -18,6 +21,8 @@ export interface CommitRequest {
   readonly author: Identity;
   /** Skips pre-commit and commit-msg; the commit says so in a trailer. */
   readonly noVerify: boolean;
+  /** Conflict markers are refused where they came in since the last commit, or with any of the work that this branch lacks. */
+  readonly markers?: 'allow' | { readonly newTo: RefName };
 }
 
 export interface Committed {
@@ -51,10 +56,19 @@ git update-ref -d ${incomingRef}
 exit $status
 `;
 
-/** Everything in the environment becomes one commit. Throws `nothing-to-commit`, `commit-refused`, `operation-in-progress`. */
+/**
+ * Everything in the environment becomes one commit. Throws `nothing-to-commit`, `commit-refused`, `operation-in-progress`,
+ * `conflict-markers`.
+ */
 export async function commitTail(workplace: Workplace, start: Environment, request: CommitRequest): Promise<Committed> {
   const { environment, operation } = await reconcileFully(workplace, start);
   if (operation !== undefined) throw inProgress(environment, operation);
+  const { markers } = request;
+  if (markers !== 'allow') {
+    const since =
+      markers === undefined ? environment.at.head : await startOfWork(workplace, environment, markers.newTo);
+    await refuseMarkers(workplace, environment, since);
+  }
   if (await sameTree(workplace, environment.at.tip, environment.at.head)) {
     throw new CoppiceError(
       'failed',

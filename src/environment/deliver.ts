@@ -16,6 +16,8 @@ export interface MergeRequest {
   readonly into: RefName;
   readonly strategy: Strategy;
   readonly message: string | undefined;
+  /** Conflict markers in the work are no reason to refuse. */
+  readonly allowMarkers: boolean;
 }
 
 export interface Merged {
@@ -31,7 +33,7 @@ export interface Merged {
 /** Retries when the branch moves meanwhile: the merge is computed anew against where it is then. */
 export async function mergeInto(workplace: Workplace, start: Environment, request: MergeRequest): Promise<Merged> {
   await refuseConflict(workplace, start, request);
-  const environment = await withCommittedTail(workplace, start);
+  const environment = await withCommittedTail(workplace, start, request);
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await attemptMerge(workplace, environment, request);
@@ -52,11 +54,16 @@ async function refuseConflict(workplace: Workplace, start: Environment, request:
 }
 
 /** What goes into a branch carries no checkpoint: the tail becomes a commit first. */
-async function withCommittedTail(workplace: Workplace, environment: Environment): Promise<Environment> {
+async function withCommittedTail(
+  workplace: Workplace,
+  environment: Environment,
+  { into, allowMarkers }: MergeRequest,
+): Promise<Environment> {
   const author = (await workplace.repository.identity()) ?? environment.record.author;
   const message = environment.record.title ?? `Work of ${environment.name}`;
   try {
-    return (await commitTail(workplace, environment, { message, author, noVerify: false })).environment;
+    const markers = allowMarkers ? ('allow' as const) : { newTo: into };
+    return (await commitTail(workplace, environment, { message, author, noVerify: false, markers })).environment;
   } catch (error) {
     if (error instanceof CoppiceError && error.code === 'nothing-to-commit') {
       return (await readEnvironment(workplace, environment.name)) ?? environment;

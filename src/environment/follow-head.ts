@@ -98,7 +98,7 @@ function outsideUpdate(environment: Environment, request: FollowRequest): readon
   return before === after ? [] : [{ name: environment.refs.outside, before, after }];
 }
 
-async function changesBetween(workplace: Workplace, before: Oid, after: Oid): Promise<readonly Change[]> {
+export async function changesBetween(workplace: Workplace, before: Oid, after: Oid): Promise<readonly Change[]> {
   const files = await workplace.repository.diffStat(before, after);
   return files.map(({ path, kind, added, removed }) => ({
     path,

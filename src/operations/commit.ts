@@ -17,8 +17,9 @@ export const commit = operation({
     name: nameArgument(),
     message: flag(z.string(), { help: 'The commit message.', short: '-m', value: 'MSG' }),
     noVerify: flag(z._default(z.boolean(), false), { help: 'Skip the hooks; the commit says so in a trailer.' }),
+    allowMarkers: flag(z._default(z.boolean(), false), { help: 'Even with conflict markers in changed files.' }),
   }),
-  async run(context, { name, message, noVerify }) {
+  async run(context, { name, message, noVerify, allowMarkers }) {
     if (message.trim() === '') {
       throw new CoppiceError('usage', 'empty-message', 'The commit message is empty.', {
         hint: 'Say what changed: -m "…"',
@@ -27,7 +28,12 @@ export const commit = operation({
     const workplace = await context.workplace();
     const environment = await findEnvironment(workplace, name);
     const author = (await workplace.repository.identity()) ?? environment.record.author;
-    const done = await commitTail(workplace, environment, { message, author, noVerify });
+    const done = await commitTail(workplace, environment, {
+      message,
+      author,
+      noVerify,
+      ...(allowMarkers ? { markers: 'allow' as const } : {}),
+    });
     return {
       name: environment.name as string,
       branch: environment.record.branch,

@@ -22,6 +22,7 @@ export const merge = operation({
     message: flag(z.optional(z.string()), { help: 'Message of the merge commit.', short: '-m', value: 'MSG' }),
     squash: flag(z._default(z.boolean(), false), { help: 'One plain commit instead of a merge commit.' }),
     ffOnly: flag(z._default(z.boolean(), false), { help: 'Only if the branch has not moved on.' }),
+    allowMarkers: flag(z._default(z.boolean(), false), { help: 'Even with conflict markers in changed files.' }),
     remove: flag(z._default(z.boolean(), false), { help: 'Remove the environment afterwards.' }),
   }),
   async run(context, input) {
@@ -37,6 +38,7 @@ export const merge = operation({
       into: branchFor(environment, input.into),
       strategy,
       message: input.message,
+      allowMarkers: input.allowMarkers,
     });
     const removed = input.remove ? await removeEnvironment(workplace, done.environment, { force: false }) : undefined;
     return {

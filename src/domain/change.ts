@@ -24,6 +24,8 @@ export type HeldReason =
   | 'too-much'
   | 'unreadable'
   | 'unrecordable-name'
+  /** Content that git itself refuses to take over: see git-fsck(1). */
+  | 'refused-by-git'
   | 'inside-submodule'
   | 'filter-missing'
   | 'secret';

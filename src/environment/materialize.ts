@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repositoryDirectory, repositoryFile } from '../domain/directories.ts';
+import { hasCode } from '../domain/error.ts';
 import type { Container, InsideLayout, Runtime } from '../runtime/runtime.ts';
 import { containerRequest, gitFileOf, labelsOf, layoutOf } from './container.ts';
 import { checkpointerRequest, type Environment } from './environment.ts';
@@ -94,10 +95,18 @@ async function noteRepository({ surroundings, repository }: Workplace): Promise<
 }
 
 /** Takes down everything `materialize` may have made. Repeatable; references are the caller's. */
-export async function dismantle(workplace: Workplace, environment: Environment): Promise<void> {
+export async function dismantle(
+  workplace: Workplace,
+  environment: Environment,
+  options: { readonly withoutEngine?: boolean } = {},
+): Promise<void> {
   const runtime = await workplace.runtime(environment.record.spec.runtime);
   await workplace.daemon.leave(workplace.repository, environment.name);
-  await removeContainers(runtime, await runtime.list(labelsOf(workplace, environment.name)));
+  try {
+    await removeContainers(runtime, await runtime.list(labelsOf(workplace, environment.name)));
+  } catch (error) {
+    if (!options.withoutEngine || !hasCode(error, 'engine-unreachable')) throw error;
+  }
   await workplace.worktrees.remove(environment.name, environment.directories);
   await rm(cacheDirectory(workplace.repository.commonDirectory, environment.name), { recursive: true, force: true });
 }

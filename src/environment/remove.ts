@@ -1,5 +1,7 @@
 /** Removes an environment: checkpoint, stop, save under trash, take down. Refuses to lose anything on the way. */
-import { CoppiceError } from '../domain/error.ts';
+import { rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { CoppiceError, hasCode } from '../domain/error.ts';
 import { shortName } from '../domain/ref-name.ts';
 import { findContainer } from './container.ts';
 import type { Environment } from './environment.ts';
@@ -14,6 +16,8 @@ import type { Workplace } from './workplace.ts';
 export interface Removed {
   /** The reference that keeps it; null for a creation that was only rolled back. */
   readonly trash: string | null;
+  /** Where the agent's git directory was put because its commits could not be brought out; null when all of them were. */
+  readonly left: string | null;
 }
 
 export async function removeEnvironment(
@@ -23,17 +27,15 @@ export async function removeEnvironment(
 ): Promise<Removed> {
   if (wasInterrupted(workplace, environment)) {
     await sweepInterrupted(workplace, [environment]);
-    return { trash: null };
+    return { trash: null, left: null };
   }
   if (!options.force) await refuseIfBusy(workplace, environment);
   const before = await lastLook(workplace, environment, options.force);
   if (!options.force) await refuseIfUnmerged(workplace, before);
-  const container = await findContainer(workplace, environment);
-  const runtime = await workplace.runtime(environment.record.spec.runtime);
-  if (container?.state === 'running') await runtime.stop(container.id);
+  await stopIfRunning(workplace, environment, options.force);
   await workplace.daemon.leave(workplace.repository, environment.name);
   try {
-    return await takeAway(workplace, before.environment);
+    return await takeAway(workplace, before.environment, options.force);
   } finally {
     // Gone, or, if that failed, still there and to be watched again.
     await workplace.daemon.notice(workplace.repository, environment.name);
@@ -41,14 +43,38 @@ export async function removeEnvironment(
 }
 
 /** Nothing can write any more: what is there now is what is kept. */
-async function takeAway(workplace: Workplace, environment: Environment): Promise<Removed> {
+async function takeAway(workplace: Workplace, environment: Environment, force: boolean): Promise<Removed> {
   const last = await reconcile(workplace, environment, { cause: 'remove', rehash: true });
+  if (last.notImported !== undefined && !force) throw unreachable(environment, last.notImported);
   const trash = await putAway(workplace, last.environment, last.held);
-  await dismantle(workplace, environment);
-  return { trash };
+  const left = last.notImported === undefined ? null : await setAside(workplace, environment);
+  await dismantle(workplace, environment, { withoutEngine: force });
+  return { trash, left };
 }
 
-/** With --force an environment whose engine is gone can still be put away: its commits inside stay where they are. */
+/** Commits that cannot be brought out, whatever the reason, are not thrown away: their git directory is kept. */
+async function setAside(workplace: Workplace, { name, directories }: Environment): Promise<string> {
+  const stamp = workplace
+    .now()
+    .toISOString()
+    .replace(/[-:]|\.\d+/g, '');
+  const left = join(dirname(directories.root), `.left-${name}-${stamp}`);
+  await rename(directories.git, left);
+  return left;
+}
+
+/** With --force an engine that does not answer is no obstacle: `doctor` finds the container when it is back. */
+async function stopIfRunning(workplace: Workplace, environment: Environment, force: boolean): Promise<void> {
+  try {
+    const container = await findContainer(workplace, environment);
+    const runtime = await workplace.runtime(environment.record.spec.runtime);
+    if (container?.state === 'running') await runtime.stop(container.id);
+  } catch (error) {
+    if (!force || !hasCode(error, 'engine-unreachable')) throw error;
+  }
+}
+
+/** With --force, commits that cannot be brought out are no obstacle either: see `setAside`. */
 async function lastLook(workplace: Workplace, environment: Environment, force: boolean): Promise<Reconciled> {
   if (!isMaterialized(environment)) return reconcile(workplace, environment);
   const seen = force
@@ -58,16 +84,17 @@ async function lastLook(workplace: Workplace, environment: Environment, force: b
   try {
     return await reconcileFully(workplace, environment);
   } catch (error) {
-    throw new CoppiceError(
-      'refused',
-      'commits-unreachable',
-      `Commits made inside ${environment.name} cannot be brought out.`,
-      {
-        hint: `Start the engine and try again. They are in ${environment.directories.git}.`,
-        cause: error,
-      },
-    );
+    if (force && error instanceof CoppiceError) return seen;
+    throw error instanceof CoppiceError ? unreachable(environment, error) : error;
   }
+}
+
+function unreachable({ name }: Environment, cause: CoppiceError): CoppiceError {
+  const why = `Commits made inside ${name} cannot be brought out: ${cause.message}`;
+  return new CoppiceError('refused', 'commits-unreachable', why, {
+    hint: `${cause.hint ?? ''} With --force the agent's git directory is kept aside.`.trim(),
+    cause,
+  });
 }
 
 async function refuseIfBusy(workplace: Workplace, { name }: Environment): Promise<void> {

@@ -17,8 +17,15 @@ export const remove = operation({
   async run(context, { name, force }) {
     const workplace = await context.workplace();
     const environment = await findEnvironment(workplace, name);
-    const { trash } = await removeEnvironment(workplace, environment, { force });
-    return { name: environment.name as string, trash };
+    const { trash, left } = await removeEnvironment(workplace, environment, { force });
+    return { name: environment.name as string, trash, left };
   },
-  render: ({ name }, style) => `removed ${name}\n${style.dim(`bring it back with: coppice restore ${name}`)}`,
+  render: ({ name, left }, style) =>
+    [
+      `removed ${name}`,
+      ...(left === null
+        ? []
+        : [style.yellow(`commits inside could not be brought out; their git directory is kept at ${left}`)]),
+      style.dim(`bring it back with: coppice restore ${name}`),
+    ].join('\n'),
 });

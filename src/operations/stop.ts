@@ -2,8 +2,9 @@
 import * as z from 'zod/mini';
 import { findContainer } from '../environment/container.ts';
 import { findEnvironment } from '../environment/find.ts';
-import { reconcileFully } from '../environment/reconcile.ts';
+import { reconcile } from '../environment/reconcile.ts';
 import { nameArgument, operation } from './operation.ts';
+import { safe } from './views.ts';
 
 export const stop = operation({
   name: 'stop',
@@ -15,14 +16,21 @@ export const stop = operation({
     const workplace = await context.workplace();
     const environment = await findEnvironment(workplace, name);
     const container = await findContainer(workplace, environment);
-    if (container?.state !== 'running') return { name: environment.name as string, wasRunning: false };
-    const before = await reconcileFully(workplace, environment);
+    if (container?.state !== 'running') return { name: environment.name as string, wasRunning: false, problem: null };
+    // Commits that cannot be brought out stay in the agent's git directory; that is no reason to let processes run on.
+    const before = await reconcile(workplace, environment, { rehash: true });
     const runtime = await workplace.runtime(environment.record.spec.runtime);
     await runtime.stop(container.id);
     // What its processes wrote in their last moments.
-    await reconcileFully(workplace, before.environment, { cause: 'stop' });
+    await reconcile(workplace, before.environment, { cause: 'stop', rehash: true });
     await workplace.daemon.notice(workplace.repository, environment.name);
-    return { name: environment.name as string, wasRunning: true };
+    const problem = before.notImported === undefined ? null : before.notImported.message;
+    return { name: environment.name as string, wasRunning: true, problem };
   },
-  render: ({ name, wasRunning }) => (wasRunning ? `${name} is stopped` : `${name} was not running`),
+  render({ name, wasRunning, problem }, style) {
+    const line = wasRunning ? `${name} is stopped` : `${name} was not running`;
+    return problem === null
+      ? line
+      : `${line}\n${style.yellow(`commits inside are not brought out yet: ${safe(problem, 400)}`)}`;
+  },
 });

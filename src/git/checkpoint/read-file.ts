@@ -6,6 +6,7 @@ import type { ObjectFormat, Oid } from '../../domain/oid.ts';
 import { type FileStat, readFileAt, readLinkAt, statAt, streamFileAt } from '../../platform/tree-reader.ts';
 import { convert } from './conversion.ts';
 import { mebibytes } from './gate.ts';
+import { refusedModules } from './gitmodules.ts';
 import { type LfsPointer, parseLfsPointer } from './lfs-pointer.ts';
 import { nameOf, type RawEntry } from './objects.ts';
 import type { RuleFiles } from './rule-files.ts';
@@ -75,6 +76,8 @@ async function readSmall(suspect: Suspect, parent: number, name: string, options
     entryOf(suspect, mode, oid, content, seenAs(read.stat, mode, oid, readAt), read.settled);
   if (converted.kind === 'same' && before !== undefined) return known(before.oid, undefined);
   const content = converted.kind === 'stored' ? converted.content : read.content;
+  const refused = name.toLowerCase() === '.gitmodules' ? refusedModules(content) : undefined;
+  if (refused !== undefined) return held(suspect.path, 'refused-by-git', refused);
   const oid = nameOf(options.format, 'blob', content);
   // Recorded byte for byte as it stands on disk (before there were attributes, say): nobody has changed it.
   const verbatim = content.equals(read.content) ? oid : nameOf(options.format, 'blob', read.content);

@@ -17,7 +17,9 @@ import { allReferences } from './references.ts';
 import type { Workplace } from './workplace.ts';
 
 const listFile = 'references';
-const heldDirectory = 'held';
+/** The paths of the held files, in order: not as names in a tree, where git would refuse some of them. */
+const heldList = 'held.json';
+const heldFile = (index: number) => `held/${index}`;
 
 /** One transaction: the trash reference appears and all others disappear, or nothing happens. */
 export async function putAway(workplace: Workplace, environment: Environment, held: readonly Held[]): Promise<RefName> {
@@ -67,12 +69,11 @@ async function writeTrash(
 ): Promise<Oid> {
   const { repository } = workplace;
   const list = refs.map((ref) => `${ref.oid} ${ref.name}\n`).join('');
+  const names = await repository.writeBlob(Buffer.from(JSON.stringify(held.map(({ path }) => path))));
   const tree = await repository.writeTree(null, [
     { path: listFile, entry: { mode: '100644', oid: await repository.writeBlob(Buffer.from(list)) } },
-    ...held.map(({ path, oid }) => ({
-      path: `${heldDirectory}/${path}`,
-      entry: { mode: '100644' as const, oid },
-    })),
+    ...held.map(({ oid }, index) => ({ path: heldFile(index), entry: { mode: '100644' as const, oid } })),
+    ...(held.length === 0 ? [] : [{ path: heldList, entry: { mode: '100644' as const, oid: names } }]),
   ]);
   const author = { name: 'coppice', email: 'coppice@localhost' };
   const parents = [...new Set(refs.map((ref) => ref.oid))];
@@ -132,12 +133,14 @@ export async function bringBackReferences(workplace: Workplace, trashed: Trashed
 }
 
 async function readHeld(workplace: Workplace, oid: Oid) {
-  const entries = await workplace.repository.listTree(oid, { recursive: true, path: heldDirectory });
-  const files = entries.map(({ path }) => textOf(path)).filter((path) => path.startsWith(`${heldDirectory}/`));
-  const contents = await workplace.repository.readBlobsAt(files.map((path) => ({ treeish: oid, path })));
-  return files.flatMap((path, index) => {
+  const list = await workplace.repository.readBlobAt(oid, heldList);
+  if (list === undefined) return [];
+  const paths = JSON.parse(list.toString('utf8')) as readonly string[];
+  const wanted = paths.map((_, index) => ({ treeish: oid, path: heldFile(index) }));
+  const contents = await workplace.repository.readBlobsAt(wanted);
+  return paths.flatMap((path, index) => {
     const content = contents[index];
-    return content === undefined ? [] : [{ path: path.slice(heldDirectory.length + 1), content }];
+    return content === undefined ? [] : [{ path, content }];
   });
 }
 

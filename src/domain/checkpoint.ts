@@ -2,6 +2,7 @@
 import { textOf } from './byte-path.ts';
 import type { Change } from './change.ts';
 import type { EnvironmentName } from './environment-name.ts';
+import { type Oid, shortOid } from './oid.ts';
 
 /** Why a checkpoint was made: `edit`, `exec npm test`, `exec npm test (exit 1)`, `reconcile`, `rewind to 1a2b3c`, … */
 export type Cause = string;
@@ -36,6 +37,19 @@ export function checkpointMessage(message: CheckpointMessage): string {
 /** A checkpoint says why it was made; nothing else that coppice writes does. */
 export function isCheckpoint(message: string): boolean {
   return trailerValues(message, trailers.cause).length > 0 && trailerValues(message, trailers.environment).length > 0;
+}
+
+const rewindCause = 'rewind to ';
+
+export function rewindTo(commit: Oid): Cause {
+  return rewindCause + shortOid(commit);
+}
+
+/** The abbreviated object name of the state that a checkpoint brought back; undefined for any other checkpoint. */
+export function rewoundTo(message: string): string | undefined {
+  const [cause] = trailerValues(message, trailers.cause);
+  const name = cause?.startsWith(rewindCause) ? cause.slice(rewindCause.length) : '';
+  return /^[0-9a-f]{7,64}$/.test(name) ? name : undefined;
 }
 
 /** Every value of a trailer in a commit message, in order. */

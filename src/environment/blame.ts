@@ -1,9 +1,10 @@
 /**
- * Who wrote each line of a file, down to the checkpoint and with it the command: a line that a commit took over from folded
- * checkpoints is looked for among those, in one that had the file exactly as the commit has it.
+ * Who wrote each line of a file, down to the checkpoint and with it the command. Where git names a commit that took over
+ * folded checkpoints, or a checkpoint that only brought an earlier state back, the line is looked for further back: in a twin,
+ * which has the file exactly as it is there.
  */
 import { type BytePath, bytePathFromText, textOf } from '../domain/byte-path.ts';
-import { isCheckpoint, trailers, trailerValues } from '../domain/checkpoint.ts';
+import { isCheckpoint, rewoundTo, trailers, trailerValues } from '../domain/checkpoint.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { BlamedLine, CommitInfo, LineRange, Repository } from '../git/repository.ts';
 import type { Environment } from './environment.ts';
@@ -13,7 +14,7 @@ export interface Writer {
   /** `folded`: a checkpoint that `commit` below took over. */
   readonly kind: 'commit' | 'checkpoint' | 'folded';
   readonly info: CommitInfo;
-  /** The commit that git itself would name; undefined while there is only a checkpoint. */
+  /** The commit that has the line; undefined while there is only a checkpoint. */
   readonly commit: CommitInfo | undefined;
   readonly cause: string | undefined;
   readonly execs: readonly string[];
@@ -25,6 +26,20 @@ export interface WrittenLine {
   readonly writer: Writer;
 }
 
+/** A line on its way back to who wrote it. */
+interface Trace {
+  readonly here: BlamedLine;
+  readonly info: CommitInfo;
+  /** Where it was in `info`. */
+  readonly path: BytePath;
+  readonly line: number;
+  /** The last commit on the way that is no checkpoint. */
+  readonly commit: CommitInfo | undefined;
+}
+
+/** Rewinds of rewinds of …: as many as anybody will look through. */
+const furthest = 20;
+
 /** The file must be in the tip, and have these lines. */
 export async function blameFile(
   { repository }: Workplace,
@@ -32,118 +47,139 @@ export async function blameFile(
   path: string,
   ranges: readonly LineRange[],
 ): Promise<readonly WrittenLine[]> {
-  const { at } = environment;
-  const lines = await repository.blame({ commit: at.tip, path, ranges });
+  const lines = await repository.blame({ commit: environment.at.tip, path, ranges });
   const commits = await commitsOf(repository, lines);
-  const folded = await foldedWriters(repository, environment, lines, commits);
-  return lines.map((line) => {
-    const commit = found(commits, line.commit);
-    const traced = folded.get(line.line);
-    const writer = traced === undefined ? writerOf(commit) : { ...writerOf(traced), kind: 'folded' as const, commit };
-    return { line: line.line, text: line.text, writer };
-  });
+  let traces: readonly Trace[] = lines.map((here) => traceTo(here, here, commits, undefined));
+  const tails = (await repository.listRefs(`${environment.refs.prefix}tails/`)).map(({ oid }) => oid);
+  for (let step = 0; step < furthest; step += 1) {
+    const further = await traceFurther(repository, environment, tails, traces);
+    if (further.size === 0) break;
+    traces = traces.map((trace) => further.get(trace) ?? trace);
+  }
+  return traces.map((trace) => ({ line: trace.here.line, text: trace.here.text, writer: writerOf(trace) }));
 }
 
-type Commits = ReadonlyMap<Oid, CommitInfo>;
+function traceTo(
+  here: BlamedLine,
+  found: BlamedLine,
+  commits: ReadonlyMap<Oid, CommitInfo>,
+  before: CommitInfo | undefined,
+): Trace {
+  const info = commits.get(found.commit);
+  if (info === undefined) throw new TypeError(`${found.commit} was not read`);
+  const commit = isCheckpoint(info.message) ? before : info;
+  return { here, info, path: found.original.path, line: found.original.line, commit };
+}
 
-async function commitsOf(repository: Repository, lines: readonly BlamedLine[]): Promise<Commits> {
+async function commitsOf(repository: Repository, lines: readonly BlamedLine[]) {
   const infos = await repository.readCommits([...new Set(lines.map(({ commit }) => commit))]);
   return new Map(infos.map((info) => [info.oid, info]));
 }
 
-function found(commits: Commits, oid: Oid): CommitInfo {
-  const info = commits.get(oid);
-  if (info === undefined) throw new TypeError(`${oid} was not read`);
-  return info;
-}
-
-function writerOf(info: CommitInfo): Writer {
-  const checkpoint = isCheckpoint(info.message);
+function writerOf({ info, commit }: Trace): Writer {
+  if (!isCheckpoint(info.message)) return { kind: 'commit', info, commit: info, cause: undefined, execs: [] };
   return {
-    kind: checkpoint ? 'checkpoint' : 'commit',
+    kind: commit === undefined ? 'checkpoint' : 'folded',
     info,
-    commit: checkpoint ? undefined : info,
-    cause: checkpoint ? trailerValues(info.message, trailers.cause)[0] : undefined,
-    execs: checkpoint ? trailerValues(info.message, trailers.exec) : [],
+    commit,
+    cause: trailerValues(info.message, trailers.cause)[0],
+    execs: trailerValues(info.message, trailers.exec),
   };
 }
 
-/** The checkpoint that wrote a line, by line number, where a commit stands before it. */
-async function foldedWriters(
+/** One step back, for the traces where there is one. */
+async function traceFurther(
   repository: Repository,
-  { at, refs, record }: Environment,
-  lines: readonly BlamedLine[],
-  commits: Commits,
-): Promise<ReadonlyMap<number, CommitInfo>> {
-  const writers = new Map<number, CommitInfo>();
-  const created = Math.floor(Date.parse(record.createdAt) / 1000);
-  const own = lines.filter(({ commit }) => {
-    const { message, committer } = found(commits, commit);
-    return !isCheckpoint(message) && committer.seconds >= created;
-  });
-  const tails = own.length === 0 ? [] : await repository.listRefs(`${refs.prefix}tails/`);
-  const [first, ...also] = tails.map(({ oid }) => oid);
-  if (first === undefined) return writers;
-  for (const group of groupsOf(own)) {
-    const { path, commit } = group;
-    if (await repository.isAncestor(commit, at.base)) continue;
-    const range = { start: first, also, exclude: [at.head, at.base], firstParent: true, path: textOf(path) };
-    const twin = await twinOf(repository, found(commits, commit), path, await repository.log(range));
-    if (twin !== undefined)
-      for (const [line, writer] of await writersIn(repository, twin, group)) writers.set(line, writer);
+  environment: Environment,
+  tails: readonly Oid[],
+  traces: readonly Trace[],
+): Promise<ReadonlyMap<Trace, Trace>> {
+  const further = new Map<Trace, Trace>();
+  for (const group of groupsOf(traces)) {
+    const twin = await twinOf(repository, environment, tails, group);
+    if (twin === undefined) continue;
+    for (const [trace, next] of await lookIn(repository, twin, group)) further.set(trace, next);
   }
-  return writers;
+  return further;
 }
 
-/** Lines that one commit wrote in one file. */
+/** Lines of one file of one commit. */
 interface Group {
-  readonly commit: Oid;
+  readonly info: CommitInfo;
   readonly path: BytePath;
-  readonly lines: readonly BlamedLine[];
+  readonly traces: readonly Trace[];
 }
 
-function groupsOf(lines: readonly BlamedLine[]): readonly Group[] {
-  const groups = new Map<string, BlamedLine[]>();
-  for (const line of lines) {
+function groupsOf(traces: readonly Trace[]): readonly Group[] {
+  const groups = new Map<string, { info: CommitInfo; path: BytePath; traces: Trace[] }>();
+  for (const trace of traces) {
+    const { info, path } = trace;
     // Git takes paths as arguments, which are text.
-    if (bytePathFromText(textOf(line.original.path)) !== line.original.path) continue;
-    const key = `${line.commit} ${line.original.path}`;
-    groups.set(key, [...(groups.get(key) ?? []), line]);
+    if (bytePathFromText(textOf(path)) !== path) continue;
+    const key = `${info.oid} ${path}`;
+    const group = groups.get(key) ?? { info, path, traces: [] };
+    group.traces.push(trace);
+    groups.set(key, group);
   }
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    return first === undefined ? [] : [{ commit: first.commit, path: first.original.path, lines: group }];
-  });
+  return [...groups.values()];
 }
 
-/** The checkpoint whose file is the commit's, byte for byte: the last before the commit, else the first after it. */
+/** Another commit or checkpoint of the environment that has the file byte for byte, and may know more about its lines. */
 async function twinOf(
   repository: Repository,
-  commit: CommitInfo,
-  path: BytePath,
-  checkpoints: readonly CommitInfo[],
+  environment: Environment,
+  tails: readonly Oid[],
+  { info, path }: Group,
 ): Promise<CommitInfo | undefined> {
-  const wanted = [commit, ...checkpoints].map(({ oid }) => ({ treeish: oid, path: textOf(path) }));
+  const candidates = isCheckpoint(info.message)
+    ? await rewindTarget(repository, info)
+    : await foldedCheckpoints(repository, environment, tails, info, path);
+  if (candidates.length === 0) return undefined;
+  const wanted = [info, ...candidates].map(({ oid }) => ({ treeish: oid, path: textOf(path) }));
   const [content, ...contents] = await repository.readBlobsAt(wanted);
   if (content === undefined) return undefined;
-  const twins = checkpoints.filter((_, index) => contents[index]?.equals(content));
-  const until = commit.committer.seconds;
-  return twins.find(({ committer }) => committer.seconds <= until) ?? twins.at(-1);
+  const twins = candidates.filter((_, index) => contents[index]?.equals(content));
+  // The last before the commit, else the first after it: a checkpoint can be made once the commit is.
+  return twins.find(({ committer }) => committer.seconds <= info.committer.seconds) ?? twins.at(-1);
 }
 
-async function writersIn(
+async function rewindTarget(repository: Repository, { message }: CommitInfo): Promise<readonly CommitInfo[]> {
+  const target = rewoundTo(message);
+  const oid = target === undefined ? undefined : await repository.resolveCommit(target);
+  return oid === undefined ? [] : [await repository.readCommit(oid)];
+}
+
+/** Newest first; none for a commit that is older than the environment. */
+async function foldedCheckpoints(
+  repository: Repository,
+  { at, record }: Environment,
+  tails: readonly Oid[],
+  commit: CommitInfo,
+  path: BytePath,
+): Promise<readonly CommitInfo[]> {
+  const [start, ...also] = tails;
+  if (start === undefined || commit.committer.seconds < Math.floor(Date.parse(record.createdAt) / 1000)) return [];
+  if (await repository.isAncestor(commit.oid, at.base)) return [];
+  const range = { start, also, exclude: [at.head, at.base], firstParent: true, path: textOf(path) };
+  return (await repository.log(range)).filter(({ message }) => isCheckpoint(message));
+}
+
+/** From a commit only what leads to a checkpoint is a step forward. */
+async function lookIn(
   repository: Repository,
   twin: CommitInfo,
-  { path, lines }: Group,
-): Promise<readonly (readonly [number, CommitInfo])[]> {
-  const wanted = new Map(lines.map(({ line, original }) => [original.line, line]));
+  { info, path, traces }: Group,
+): Promise<readonly (readonly [Trace, Trace])[]> {
+  const wanted = new Map(traces.map((trace) => [trace.line, trace]));
   const ranges = rangesOf([...wanted.keys()]);
-  const there = await repository.blame({ commit: twin.oid, path: textOf(path), ranges });
-  const commits = await commitsOf(repository, there);
-  return there.flatMap(({ line, commit }) => {
-    const info = found(commits, commit);
-    const here = wanted.get(line);
-    return here === undefined || !isCheckpoint(info.message) ? [] : [[here, info] as const];
+  const found = await repository.blame({ commit: twin.oid, path: textOf(path), ranges });
+  const commits = await commitsOf(repository, found);
+  const rewound = isCheckpoint(info.message);
+  return found.flatMap((line) => {
+    const trace = wanted.get(line.line);
+    if (trace === undefined) return [];
+    const next = traceTo(trace.here, line, commits, trace.commit);
+    return rewound || isCheckpoint(next.info.message) ? [[trace, next] as const] : [];
   });
 }
 

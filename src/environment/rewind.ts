@@ -4,9 +4,9 @@
  */
 import { type BytePath, textOf } from '../domain/byte-path.ts';
 import type { Held } from '../domain/change.ts';
-import { checkpointMessage } from '../domain/checkpoint.ts';
+import { checkpointMessage, rewindTo } from '../domain/checkpoint.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
-import { type Oid, shortOid } from '../domain/oid.ts';
+import type { Oid } from '../domain/oid.ts';
 import type { CommitInfo, TreeChange } from '../git/repository.ts';
 import { closeDirectory, openTree } from '../platform/tree-reader.ts';
 import { moveInto, removeFrom, type WriteFailure } from '../platform/tree-writer.ts';
@@ -75,7 +75,7 @@ async function rewindUnwatched(workplace: Workplace, start: Environment, request
   refuseObstacles(environment, writable);
   const failed = await writeFiles(workplace, environment, to.oid, writable);
   const checkpoint = await recordState(workplace, environment, to, operation);
-  const after = await reconcile(workplace, await reread(workplace, environment), { cause: causeOf(to) });
+  const after = await reconcile(workplace, await reread(workplace, environment), { cause: rewindTo(to.oid) });
   return {
     ...done,
     environment: after.environment,
@@ -86,8 +86,6 @@ async function rewindUnwatched(workplace: Workplace, start: Environment, request
     different: await differences(workplace, to.oid, after.environment.at.tip),
   };
 }
-
-const causeOf = (to: CommitInfo) => `rewind to ${shortOid(to.oid)}`;
 
 /** A submodule's commit is not something that is checked out here; its directory stays. */
 function isSubmodule({ before, after }: TreeChange): boolean {
@@ -145,7 +143,7 @@ async function recordState(
   operation: string | undefined,
 ): Promise<Oid> {
   const { repository } = workplace;
-  const cause = causeOf(to);
+  const cause = rewindTo(to.oid);
   for (let environment = start; ; environment = await reread(workplace, start)) {
     const { name, at, refs, record } = environment;
     const changes = await changesBetween(workplace, at.tip, to.oid);

@@ -342,6 +342,31 @@ describe('blame', () => {
     expect(lines).toMatchObject([{ text: '6', kind: 'folded', execs: [made.id] }]);
   });
 
+  it('looks through what a rewind brought back', async () => {
+    const one = await setUp({ 'f.txt': 'base\n' });
+    const base = one.rev('main');
+    one.write('f.txt', 'base\nby hand\n');
+    const byHand = await one.checkpoint();
+    await one.cli.json(['commit', 'one', '-m', 'a commit']);
+    const commit = one.tip();
+    rmSync(join(one.worktree, 'f.txt'));
+    const { before } = await one.cli.json<Rewound>(['rewind', 'one', commit]);
+    await one.cli.json(['rewind', 'one', before]);
+    await one.cli.json(['rewind', 'one', 'tails/1']);
+    const { lines } = await one.cli.json<Blamed>(['blame', 'one', 'f.txt']);
+    expect(lines).toMatchObject([
+      { text: 'base', kind: 'commit', oid: base },
+      { text: 'by hand', oid: byHand, cause: 'edit' },
+    ]);
+    await one.cli.json(['rewind', 'one', commit]);
+    one.write('f.txt', 'base\nby hand\nmore\n');
+    const again = await one.cli.json<Blamed>(['blame', 'one', 'f.txt', '-L', '2-3']);
+    expect(again.lines).toMatchObject([
+      { oid: byHand, cause: 'edit' },
+      { oid: one.tip(), kind: 'checkpoint' },
+    ]);
+  });
+
   it('says clearly what is not there', async () => {
     const one = await setUp({ 'f.txt': 'base\n', empty: '' });
     for (const [words, status, code] of [

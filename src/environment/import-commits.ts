@@ -6,7 +6,7 @@ import type { Oid } from '../domain/oid.ts';
 import { isRefName, shortName } from '../domain/ref-name.ts';
 import type { RefUpdate } from '../git/repository.ts';
 import type { Fetched } from '../git/transport.ts';
-import { isSystemError } from '../platform/liveness.ts';
+import { errnoOf } from '../platform/errno.ts';
 import { withLock } from '../platform/lock.ts';
 import { layoutOf, pipeInto, runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
@@ -121,7 +121,7 @@ async function readNotedHint(workplace: Workplace, environment: Environment): Pr
       'utf8',
     );
   } catch (error) {
-    if (isSystemError(error) && error.code === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

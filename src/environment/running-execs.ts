@@ -3,7 +3,8 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cause } from '../domain/checkpoint.ts';
 import type { EnvironmentName } from '../domain/environment-name.ts';
-import { isAlive, isSystemError, type ProcessIdentity, thisProcess } from '../platform/liveness.ts';
+import { errnoOf } from '../platform/errno.ts';
+import { isAlive, type ProcessIdentity, thisProcess } from '../platform/liveness.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface RunningExec {
@@ -61,7 +62,7 @@ async function namesIn(directory: string): Promise<readonly string[]> {
   try {
     return (await readdir(directory)).filter((name) => name.endsWith('.json'));
   } catch (error) {
-    if (isSystemError(error) && error.code === 'ENOENT') return [];
+    if (errnoOf(error) === 'ENOENT') return [];
     throw error;
   }
 }
@@ -71,7 +72,7 @@ async function readExec(file: string): Promise<RunningExec | undefined> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as RunningExec;
   } catch (error) {
-    if (isSystemError(error) || error instanceof SyntaxError) return undefined;
+    if (errnoOf(error) !== undefined || error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

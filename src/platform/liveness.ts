@@ -1,6 +1,6 @@
 /** Tells whether a process named in a file or a record is still the one that wrote it: pid plus start time. */
 import { readFileSync } from 'node:fs';
-import { CoppiceError } from '../domain/error.ts';
+import { errnoOf } from './errno.ts';
 
 export interface ProcessIdentity {
   readonly pid: number;
@@ -26,7 +26,7 @@ function startOf(pid: number): string | undefined {
     if (fields[0] === 'Z') return undefined;
     return `${bootId()}:${fields[19] ?? ''}`;
   } catch (error) {
-    if (isSystemError(error)) return undefined;
+    if (errnoOf(error) !== undefined) return undefined;
     throw error;
   }
 }
@@ -44,11 +44,7 @@ function signalReaches(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    if (isSystemError(error)) return error.code === 'EPERM';
-    throw error;
+    if (errnoOf(error) === undefined) throw error;
+    return errnoOf(error) === 'EPERM';
   }
-}
-
-export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'code' in error && !(error instanceof CoppiceError);
 }

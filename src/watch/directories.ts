@@ -9,9 +9,9 @@
  */
 import { closeSync, type FSWatcher, watch as fsWatch, opendirSync } from 'node:fs';
 import { type BytePath, joinPath } from '../domain/byte-path.ts';
+import { breathing } from '../platform/slices.ts';
 import { halfOfKernelLimit, type WatchBudget, watchBudget } from './budget.ts';
 import { codeOf, identityOf, openBelow, openChain, openDirectory, pathOfOpen } from './open-directory.ts';
-import { slices } from './slices.ts';
 import type { Watch, Watcher, WatchRequest } from './watch.ts';
 
 export interface DirectoryWatcherOptions {
@@ -44,7 +44,7 @@ const deepest = 100;
 const itself = '.';
 
 async function watchTree(request: WatchRequest, budget: WatchBudget): Promise<Watch> {
-  const breathe = slices();
+  const breathe = breathing(8);
   const pending = new Map<Directory, Set<string>>();
   const retired: FSWatcher[] = [];
   let root: Directory | undefined;

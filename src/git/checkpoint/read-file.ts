@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { BytePath } from '../../domain/byte-path.ts';
 import type { FileMode, Held, HeldReason, TreeEntry } from '../../domain/change.ts';
 import type { ObjectFormat, Oid } from '../../domain/oid.ts';
+import type { Breathe } from '../../platform/slices.ts';
 import { type FileStat, readFileAt, readLinkAt, statAt, streamFileAt } from '../../platform/tree-reader.ts';
 import { convert } from './conversion.ts';
 import { mebibytes } from './gate.ts';
@@ -12,7 +13,6 @@ import { nameOf, type RawEntry } from './objects.ts';
 import type { RuleFiles } from './rule-files.ts';
 import type { Suspect } from './scan.ts';
 import type { Settings } from './settings.ts';
-import type { Breathe } from './slices.ts';
 import { type Seen, seenAs } from './stat-cache.ts';
 
 export interface ReadEntry {

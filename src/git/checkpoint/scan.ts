@@ -5,6 +5,7 @@
 import { type BytePath, joinPath } from '../../domain/byte-path.ts';
 import type { Held, HeldReason } from '../../domain/change.ts';
 import { CoppiceError } from '../../domain/error.ts';
+import type { Breathe } from '../../platform/slices.ts';
 import { type FileStat, glanceAt, namesIn, type ReadFailure, statAt } from '../../platform/tree-reader.ts';
 import { type DirectoryCursor, openDirectoryCursor } from './directory-cursor.ts';
 import type { Listings } from './listings.ts';
@@ -12,7 +13,6 @@ import { unrecordable } from './names.ts';
 import { isTreeMode, type RawEntry, type Tree } from './objects.ts';
 import type { DirectoryRules, RuleFiles } from './rule-files.ts';
 import type { Scope } from './scope.ts';
-import type { Breathe } from './slices.ts';
 import { leavesOf } from './tree-edit.ts';
 import type { Trees } from './trees.ts';
 

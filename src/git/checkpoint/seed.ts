@@ -4,12 +4,12 @@
  */
 import type { BytePath } from '../../domain/byte-path.ts';
 import type { Oid } from '../../domain/oid.ts';
+import { breathing } from '../../platform/slices.ts';
 import { statAt } from '../../platform/tree-reader.ts';
 import type { CheckpointerRequest } from '../checkpointer.ts';
 import { openDirectoryCursor } from './directory-cursor.ts';
 import type { CheckpointerDependencies } from './open-checkpointer.ts';
 import { canonicalMode } from './read-file.ts';
-import { breathing } from './slices.ts';
 import { racyWindow, type Seen, seenAs, writeStatCache } from './stat-cache.ts';
 
 export async function seedStatCache(

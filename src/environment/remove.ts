@@ -3,13 +3,13 @@ import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import { shortName } from '../domain/ref-name.ts';
+import { refuseIfBusy } from './busy.ts';
 import { findContainer } from './container.ts';
 import type { Environment } from './environment.ts';
 import { sweepInterrupted, wasInterrupted } from './interrupted.ts';
 import { dismantle, isMaterialized } from './materialize.ts';
 import { mergedState } from './merged.ts';
 import { type Reconciled, reconcile, reconcileFully } from './reconcile.ts';
-import { describeCommand, runningExecs } from './running-execs.ts';
 import { putAway } from './trash.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -29,7 +29,7 @@ export async function removeEnvironment(
     await sweepInterrupted(workplace, [environment]);
     return { trash: null, left: null };
   }
-  if (!options.force) await refuseIfBusy(workplace, environment);
+  if (!options.force) await refuseIfBusy(workplace, environment, 'remove it all the same');
   const before = await lastLook(workplace, environment, options.force);
   if (!options.force) await refuseIfUnmerged(workplace, before);
   await stopIfRunning(workplace, environment, options.force);
@@ -94,16 +94,6 @@ function unreachable({ name }: Environment, cause: CoppiceError): CoppiceError {
   return new CoppiceError('refused', 'commits-unreachable', why, {
     hint: `${cause.hint ?? ''} With --force the agent's git directory is kept aside.`.trim(),
     cause,
-  });
-}
-
-async function refuseIfBusy(workplace: Workplace, { name }: Environment): Promise<void> {
-  const [running] = await runningExecs(workplace.repository.commonDirectory, name);
-  if (running === undefined) return;
-  const command = describeCommand(running.command);
-  throw new CoppiceError('refused', 'environment-busy', `${command} is running in ${name}.`, {
-    hint: `Wait for it, or remove it all the same with --force.`,
-    data: { name, running: command },
   });
 }
 

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { coppiceIn } from '../support/coppice.ts';
 import { type FileContent, makeRepository } from '../support/repository.ts';
 
@@ -244,6 +244,27 @@ describe('rewind', () => {
     running.stdin?.end('go\n');
     await ended;
     expect(one.text('after')).toBe('done\n');
+  });
+});
+
+describe('rewind beside the daemon', () => {
+  it('is one checkpoint, and the daemon goes on watching', async () => {
+    const many = Object.fromEntries([...Array(300)].map((_, n) => [`d${n % 7}/${n}`, `${n}\n`]));
+    const repository = makeRepository({ files: many });
+    const cli = coppiceIn(repository, { settings: { daemon: 'auto' } });
+    onTestFinished(async () => {
+      await cli.run(['remove', '-f', 'one']);
+      await cli.run(['daemon', 'stop']);
+    });
+    const made = await cli.json<{ environments: { worktree: string }[] }>(['create', 'one', '--runtime', 'sandbox']);
+    const worktree = made.environments[0]?.worktree ?? '';
+    for (let n = 0; n < 7; n += 1) rmSync(join(worktree, `d${n}`), { recursive: true });
+    const { before, tip } = await cli.json<Rewound>(['rewind', 'one', 'base']);
+    expect(repository.git('rev-list', `${before}..${tip}`)).toBe(tip);
+    expect(repository.git('rev-parse', `${tip}^{tree}`)).toBe(repository.git('rev-parse', 'main^{tree}'));
+    writeFileSync(join(worktree, 'later'), 'seen\n');
+    await vi.waitFor(() => expect(repository.git('show', 'coppice/one:later')).toBe('seen'), { timeout: 30_000 });
+    expect(repository.git('rev-parse', 'coppice/one^')).toBe(tip);
   });
 });
 

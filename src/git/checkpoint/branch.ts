@@ -7,6 +7,7 @@ import type { RefName } from '../../domain/ref-name.ts';
 import type { Started } from '../../platform/process.ts';
 import type { HostGit } from '../host-git.ts';
 import type { Identity } from '../repository.ts';
+import { removeLockOf } from './abandoned-lock.ts';
 
 export interface BranchMover {
   /** True when the branch was at `before` and is durably at `after` now. */
@@ -39,13 +40,15 @@ export function openBranchMover(git: HostGit, who: Identity): BranchMover {
       clearTimeout(timer);
       session ??= begin();
       const used = session;
-      const moved = await used
+      const outcome = await used
         .then((one) => one.transact(`update ${branch} ${after} ${before}`))
         .catch((error: unknown) => {
           session = undefined;
           throw error;
         });
+      const moved = outcome === 'committed';
       if (!moved && session === used) session = undefined;
+      if (outcome === 'killed') await removeLockOf(git.commonDirectory, branch, after);
       timer = setTimeout(() => void stop(), idleLimit);
       timer.unref();
       return moved;
@@ -54,35 +57,38 @@ export function openBranchMover(git: HostGit, who: Identity): BranchMover {
   };
 }
 
+type Outcome = 'committed' | 'refused' | 'killed';
+
 interface Session {
-  /** False once the process has ended, whatever the reason. */
-  transact(command: string): Promise<boolean>;
+  /** `refused`, `killed`: the process has ended, by itself or by a signal. */
+  transact(command: string): Promise<Outcome>;
   end(): Promise<void>;
 }
 
 function openSession(child: Started): Session {
   let text = '';
   let ended = false;
-  let waiting: ((committed: boolean) => void) | undefined;
-  const answer = (committed: boolean) => {
+  let waiting: ((outcome: Outcome) => void) | undefined;
+  const answer = (outcome: Outcome) => {
     text = '';
-    waiting?.(committed);
+    waiting?.(outcome);
     waiting = undefined;
   };
   child.stdout.on('data', (chunk: Buffer) => {
     text += chunk.toString('latin1');
-    if (text.includes('commit: ok\n')) answer(true);
+    if (text.includes('commit: ok\n')) answer('committed');
   });
   child.stderr.resume();
-  void child.exit.then(() => {
+  void child.exit.then((status) => {
     ended = true;
-    answer(false);
+    answer(status > 128 ? 'killed' : 'refused');
   });
   return {
     transact: (command) =>
       new Promise((resolve) => {
         if (ended) {
-          resolve(false);
+          // It asked for nothing, so it left no lock.
+          resolve('refused');
           return;
         }
         waiting = resolve;

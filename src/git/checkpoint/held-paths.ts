@@ -19,6 +19,7 @@ export interface HeldPaths {
   wasOverflow(path: BytePath): boolean;
   forgetVerdicts(): void;
   overflow(): Overflow | undefined;
+  overflowChanged(): boolean;
   takeOverflowChanged(): boolean;
 }
 
@@ -86,6 +87,7 @@ export function openHeldPaths(limits: HoldLimits, kept: Overflow | undefined): H
       const many = [...held.values()].filter((one) => one.reason === 'too-much');
       return many.length === 0 ? undefined : { limits, held: many };
     },
+    overflowChanged: () => overflowChanged,
     takeOverflowChanged() {
       const was = overflowChanged;
       overflowChanged = false;

@@ -59,7 +59,9 @@ export interface CommitContent {
 }
 
 export function encodeCommit({ tree, parent, identity, date, message }: CommitContent): Buffer {
-  const who = `${identityLine(identity)} ${Math.floor(date.getTime() / 1000)} ${zoneOf(date)}`;
+  // Git has no time before 1970, where a clock that lost its battery may be.
+  const seconds = Math.max(0, Math.floor(date.getTime() / 1000));
+  const who = `${identityLine(identity)} ${seconds} ${zoneOf(date)}`;
   return Buffer.from(
     `tree ${tree}\nparent ${parent}\nauthor ${who}\ncommitter ${who}\n\n${message.replaceAll('\0', '')}`,
   );

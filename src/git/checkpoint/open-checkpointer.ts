@@ -58,7 +58,7 @@ export async function openCheckpointer(
   const reader = openObjectReader(git);
   const mover = openBranchMover(git, request.author);
   const trees = openTrees(git, reader, format);
-  const publisher = openPublisher({ environment: request, reader, trees, mover });
+  const publisher = openPublisher({ environment: request, reader, trees, mover, git });
   let configStamp = await stampOf(configFile);
   let settings = await readSettings(git);
   const rules = openRuleFiles({
@@ -139,7 +139,7 @@ export async function openCheckpointer(
       const { tip: after, changes } = published;
       return { tip: after.commit, checkpoint: after.commit, changes, held, unsettled };
     } finally {
-      await pack.discard();
+      await pack.release();
     }
   };
 
@@ -152,7 +152,8 @@ export async function openCheckpointer(
     for (let pause = 1; ; pause = Math.min(pause * 2, 100)) {
       const result = await attempt(asked, paths);
       if (!('again' in result)) {
-        if (performance.now() - savedAt > saveEvery) await save();
+        // Another process must hold what this one holds, or it lets the next few thousand through.
+        if (state.overflowChanged() || performance.now() - savedAt > saveEvery) await save();
         return { ...result, unsettled: unsettled || result.unsettled };
       }
       unsettled ||= result.unsettled;

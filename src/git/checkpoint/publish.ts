@@ -5,7 +5,10 @@ import { CoppiceError } from '../../domain/error.ts';
 import type { Oid } from '../../domain/oid.ts';
 import { shortName } from '../../domain/ref-name.ts';
 import type { CheckpointerRequest, CheckpointRequest } from '../checkpointer.ts';
+import type { HostGit } from '../host-git.ts';
+import { readLock } from './abandoned-lock.ts';
 import type { BranchMover } from './branch.ts';
+import { keepLeftBehind } from './left-behind.ts';
 import { countLines, mostCompared } from './line-counts.ts';
 import type { ObjectReader } from './object-reader.ts';
 import { encodeCommit } from './objects.ts';
@@ -20,11 +23,14 @@ export interface Tip {
 }
 
 export interface Publisher {
-  /** Throws `branch-missing` (kind `not-found`). */
+  /**
+   * Throws `branch-missing` (kind `not-found`), and `tip-damaged` (kind `failed`) where the branch's commit cannot be read:
+   * nothing may be built upon it.
+   */
   readTip(): Promise<Tip>;
   /**
    * undefined: the branch is not at `tip` any more, and nothing has moved. Throws `ref-locked` (kind `unavailable`) when
-   * somebody's lock file stays.
+   * somebody's lock file stays, `ref-not-moved` when git has another reason.
    */
   publish(request: PublishRequest): Promise<{ readonly tip: Tip; readonly changes: readonly Change[] } | undefined>;
 }
@@ -42,17 +48,31 @@ export interface PublisherDependencies {
   readonly reader: ObjectReader;
   readonly trees: Trees;
   readonly mover: BranchMover;
+  readonly git: HostGit;
 }
 
 /** Milliseconds for which somebody else may keep the branch locked. */
 const lockPatience = 10_000;
 
-export function openPublisher({ environment, reader, trees, mover }: PublisherDependencies): Publisher {
+export function openPublisher({ environment, reader, trees, mover, git }: PublisherDependencies): Publisher {
+  /** Where the branch was when it was last looked at. */
+  let last: Oid | undefined;
+
   const readTip = async (): Promise<Tip> => {
     const commit = await reader.read(environment.branch);
+    if (last !== undefined && commit?.oid !== last) {
+      await keepLeftBehind(git, environment.name, environment.branch, last);
+    }
+    last = commit?.oid ?? last;
     const tree = /^tree ([0-9a-f]+)\n/.exec(commit?.content.toString('latin1', 0, 80) ?? '')?.[1];
-    if (commit?.kind !== 'commit' || tree === undefined) throw branchMissing(environment);
+    if (commit?.kind !== 'commit' || tree === undefined) throw await noTip();
     return { commit: commit.oid, tree: tree as Oid };
+  };
+
+  const noTip = async (): Promise<CoppiceError> => {
+    const args = ['rev-parse', '--verify', '--quiet', environment.branch];
+    const { status, stdout } = await git.run(args, { allow: [0, 1, 128] });
+    return status === 0 ? damaged(environment, stdout.toString('latin1').trim()) : branchMissing(environment);
   };
 
   const changeOf = async ({ path, before, after, content }: Edit, counted: boolean): Promise<Change> => {
@@ -68,14 +88,22 @@ export function openPublisher({ environment, reader, trees, mover }: PublisherDe
   const move = async (before: Oid, after: Oid): Promise<boolean> => {
     const until = performance.now() + lockPatience;
     for (;;) {
-      if (await mover.move(environment.branch, before, after)) return true;
+      if (await mover.move(environment.branch, before, after)) {
+        last = after;
+        return true;
+      }
       const { commit } = await readTip();
       if (commit === after) return true;
       if (commit !== before) return false;
-      if (performance.now() > until) throw locked(environment);
+      if (performance.now() > until) throw await notMoved();
       await new Promise((resolve) => setTimeout(resolve, 20 * (0.5 + Math.random())));
     }
   };
+
+  const notMoved = async (): Promise<CoppiceError> =>
+    (await readLock(git.commonDirectory, environment.branch)) === undefined
+      ? refused(environment)
+      : locked(environment);
 
   return {
     readTip,
@@ -96,6 +124,21 @@ export function openPublisher({ environment, reader, trees, mover }: PublisherDe
 function branchMissing({ branch, name }: CheckpointerRequest): CoppiceError {
   return new CoppiceError('not-found', 'branch-missing', `The branch ${shortName(branch)} of ${name} does not exist.`, {
     hint: `Run \`coppice doctor\`; \`coppice restore ${name}\` brings a removed environment back.`,
+    data: { branch },
+  });
+}
+
+function damaged({ branch, name }: CheckpointerRequest, oid: string): CoppiceError {
+  const problem = `The commit ${oid} that ${shortName(branch)} is at is damaged or missing.`;
+  return new CoppiceError('failed', 'tip-damaged', problem, {
+    hint: `\`coppice doctor\` finds the newest intact commit of ${name}; its files are as they were.`,
+    data: { branch, oid },
+  });
+}
+
+function refused({ branch }: CheckpointerRequest): CoppiceError {
+  return new CoppiceError('unavailable', 'ref-not-moved', `Git does not move the branch ${shortName(branch)}.`, {
+    hint: `Look whether the disk is full or the git directory cannot be written; \`git update-ref\` says why.`,
     data: { branch },
   });
 }

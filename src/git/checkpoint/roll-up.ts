@@ -3,11 +3,12 @@
  * user's next commit start a full gc (gc.autoPackLimit: 50). FACTS 2: 64–160 ms for 40 packs. Never on the path of a
  * checkpoint; one at a time among all processes.
  */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { tryLock } from '../../platform/lock.ts';
 import type { HostGit } from '../host-git.ts';
+import { keepText, unfinished } from './pack-files.ts';
 
 export interface RollUp {
   /** Packs before and after. */
@@ -16,7 +17,7 @@ export interface RollUp {
 }
 
 const mostPacks = 40;
-/** Temporary files older than this belong to a process that is long gone (milliseconds). */
+/** Files of packs being written that are older than this belong to a process that is long gone (milliseconds). */
 const strayAfter = 6 * 3_600_000;
 
 /**
@@ -72,12 +73,16 @@ async function runGently(git: HostGit, args: readonly string[]): Promise<void> {
   await child.exit;
 }
 
-/** What a crash left of packs that were being written. */
+/** What a crash left of packs that were being written, or whose branch had not moved yet. */
 async function removeStrays(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (!name.startsWith('tmp_pack_coppice-')) continue;
     const path = join(directory, name);
+    if (!name.startsWith(unfinished) && !(name.endsWith('.keep') && (await isOurKeep(path)))) continue;
     const found = await stat(path).catch(() => undefined);
     if (found !== undefined && Date.now() - found.mtimeMs > strayAfter) await rm(path, { force: true });
   }
+}
+
+async function isOurKeep(path: string): Promise<boolean> {
+  return (await readFile(path, 'utf8').catch(() => '')) === keepText;
 }

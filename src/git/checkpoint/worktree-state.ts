@@ -5,7 +5,6 @@
 import type { BytePath } from '../../domain/byte-path.ts';
 import type { Held, TreeEntry } from '../../domain/change.ts';
 import type { ObjectFormat, Oid } from '../../domain/oid.ts';
-import { breathing } from '../../platform/slices.ts';
 import type { HoldLimits } from '../checkpointer.ts';
 import { openDirectoryCursor } from './directory-cursor.ts';
 import { gate } from './gate.ts';
@@ -19,6 +18,7 @@ import { type Findings, type Suspect, scan } from './scan.ts';
 import { covers, everything, type Scope } from './scope.ts';
 import type { SecretScanner } from './secrets/scanner.ts';
 import type { Settings } from './settings.ts';
+import { breathing } from './slices.ts';
 import type { SparsePaths } from './sparse.ts';
 import { looksUnchanged, type Seen, type StatCache } from './stat-cache.ts';
 import type { Trees } from './trees.ts';
@@ -57,6 +57,8 @@ export interface WorktreeState {
   takeFresh(): readonly BytePath[];
   /** Forgets which files were held for what they contain: the rules have changed. */
   forgetVerdicts(): void;
+  /** There are more files held for being too many than the cache on disk has. */
+  overflowChanged(): boolean;
   /** For the cache on disk; undefined when nothing was learned since the last time. */
   takeLearned(): StatCache | undefined;
 }
@@ -225,8 +227,10 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
       return taken;
     },
     forgetVerdicts: held.forgetVerdicts,
+    overflowChanged: held.overflowChanged,
     takeLearned() {
-      if (!learned && !held.takeOverflowChanged()) return undefined;
+      const overflowChanged = held.takeOverflowChanged();
+      if (!learned && !overflowChanged) return undefined;
       learned = false;
       return { seen, overflow: held.overflow() };
     },

@@ -3,8 +3,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { repositoryDirectory } from '../domain/directories.ts';
 import { type EnvironmentName, isEnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError } from '../domain/error.ts';
+import type { Oid } from '../domain/oid.ts';
 import { runtimeKinds } from '../domain/spec.ts';
-import { errnoOf } from '../platform/errno.ts';
+import { isSystemError } from '../platform/liveness.ts';
 import { type Container, labels, type Runtime } from '../runtime/runtime.ts';
 import { repositoryLabels } from './container.ts';
 import { directoriesFor, type Environment } from './environment.ts';
@@ -50,6 +51,7 @@ export async function* examine(workplace: Workplace, fix: boolean): AsyncGenerat
     ...environments.map(({ name }) => name),
     ...broken.map(({ what }) => what.split(':')[0] ?? ''),
   ]);
+  yield* examineTips(workplace, environments, fix);
   yield* examineContainers(workplace, environments, names, fix);
   yield* examineDirectories(workplace, environments, names, fix);
   yield found('ok', `${environments.length} environments in ${workplace.repository.commonDirectory}`);
@@ -84,6 +86,36 @@ async function* examineMachine(workplace: Workplace): AsyncGenerator<Finding> {
   if ((await workplace.repository.identity()) === undefined) {
     yield found('note', 'git does not know who you are.', 'git config --global user.name … and user.email …');
   }
+}
+
+/** A branch whose newest checkpoint a disk has lost goes back to the newest one that is whole; the files stay as they are. */
+async function* examineTips(
+  workplace: Workplace,
+  environments: readonly Environment[],
+  fix: boolean,
+): AsyncGenerator<Finding> {
+  const { repository } = workplace;
+  for (const { name, refs, at } of environments) {
+    if (await repository.isIntact(at.tip, [])) continue;
+    const what = `${name}: the commit ${at.tip.slice(0, 7)} that its branch is at is damaged or incomplete.`;
+    const intact = await newestIntact(workplace, [...(await repository.formerTips(refs.branch)), at.head, at.base]);
+    if (intact === undefined) {
+      yield found('problem', what, `Nothing before it is whole either: \`git fsck\` says what is missing.`);
+      continue;
+    }
+    if (fix) await repository.updateRefs([{ name: refs.branch, before: at.tip, after: intact }], 'coppice: doctor');
+    yield found(
+      'problem',
+      what,
+      `\`coppice doctor --fix\` puts the branch back to ${intact.slice(0, 7)}, the newest that is whole; the files stay as they are and are saved on top of it.`,
+      fix,
+    );
+  }
+}
+
+async function newestIntact(workplace: Workplace, candidates: readonly Oid[]): Promise<Oid | undefined> {
+  for (const candidate of candidates) if (await workplace.repository.isIntact(candidate, [])) return candidate;
+  return undefined;
 }
 
 async function* examineContainers(
@@ -169,7 +201,7 @@ async function directoryNames(directory: string): Promise<readonly EnvironmentNa
   try {
     return (await readdir(directory)).filter(isEnvironmentName);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
+    if (isSystemError(error) && error.code === 'ENOENT') return [];
     throw error;
   }
 }
@@ -178,7 +210,7 @@ async function readNumber(file: string): Promise<number | undefined> {
   try {
     return Number((await readFile(file, 'latin1')).trim());
   } catch (error) {
-    if (errnoOf(error) !== undefined) return undefined;
+    if (isSystemError(error)) return undefined;
     throw error;
   }
 }

@@ -132,6 +132,10 @@ export interface Repository {
   ): Promise<readonly ListedEntry[]>;
   isAncestor(ancestor: Oid, descendant: Oid): Promise<boolean>;
   mergeBase(left: Oid, right: Oid): Promise<Oid | undefined>;
+  /** Whether everything that the commit reaches, and `known` do not, is there and can be read. */
+  isIntact(commit: Oid, known: readonly Oid[]): Promise<boolean>;
+  /** Where a branch has been, newest first, as far as its reflog tells. */
+  formerTips(branch: RefName): Promise<readonly Oid[]>;
 
   writeBlob(content: Uint8Array): Promise<Oid>;
   /** A tree equal to `start` (or empty) with these paths set or removed. Paths are ordinary text, '/' separated. */

@@ -1,0 +1,68 @@
+/** The disk under the repository fills up at different points of a checkpoint, and is freed again. */
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, readdirSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { expectNothingLost, expectSaved, type Ground, makeGround, tipOf, watch } from './ground.ts';
+import { openWriter, randomFrom } from './writer.ts';
+
+/** Puts what is in the directory on a file system of its own, gone after the test. Only root may. */
+function putOnSmallDisk(ground: Ground, directory: string, size: string): void {
+  if (process.getuid?.() !== 0) throw new Error('This test mounts a small file system: run it as root.');
+  const aside = join(ground.repository.directory, 'aside');
+  execFileSync('cp', ['-a', directory, aside]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'coppice-test', directory]);
+  onTestFinished(() => void execFileSync('umount', ['--lazy', directory]));
+  execFileSync('cp', ['-a', `${aside}/.`, directory]);
+}
+
+/** Leaves so many bytes free. Returns what frees the rest again. */
+function fill(directory: string, left: number): () => void {
+  const { bavail, bsize } = statfsSync(directory);
+  const path = join(directory, 'filler');
+  const file = openSync(path, 'w');
+  const chunk = Buffer.alloc(bsize);
+  for (let free = bavail * bsize - left; free > 0; free -= bsize) writeSync(file, chunk);
+  closeSync(file);
+  return () => rmSync(path);
+}
+
+it.each([
+  { what: 'the objects', where: 'objects', seed: 1 },
+  { what: 'the whole repository', where: '', seed: 2 },
+])('of $what (seed $seed)', async ({ where, seed }) => {
+  const ground = await makeGround();
+  const disk = join(ground.common, where);
+  putOnSmallDisk(ground, disk, '8m');
+  const watching = await watch(ground);
+  await watching.ready('one');
+  const writer = openWriter(ground.tree('one'), randomFrom(seed));
+  for (const left of [0, 4_096, 16_384, 65_536]) {
+    const free = fill(disk, left);
+    const before = tipOf(ground, 'one');
+    writer.work(10);
+    writeFileSync(join(ground.tree('one'), 'noise.bin'), noise(400_000, seed + left));
+    await eventually(
+      () => watching.status('one').lastError?.code === 'disk-full',
+      () => JSON.stringify(watching.status('one')),
+    );
+    expect(tipOf(ground, 'one')).toBe(before);
+    expect(strays(ground)).toEqual([]);
+    free();
+    await expectSaved(ground, 'one');
+    await eventually(() => watching.status('one').lastError === null);
+  }
+  expectNothingLost(ground, 'one');
+});
+
+/** Does not compress. */
+function noise(size: number, seed: number): Buffer {
+  const random = randomFrom(seed);
+  return Buffer.from(Uint8Array.from({ length: size }, () => random(256)));
+}
+
+/** Files in the pack directory that belong to no pack. */
+function strays(ground: Ground): readonly string[] {
+  return readdirSync(join(ground.common, 'objects/pack')).filter((name) => !/^pack-\w+\.(?:pack|idx|rev)$/.test(name));
+}

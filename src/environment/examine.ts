@@ -5,7 +5,7 @@ import { type EnvironmentName, isEnvironmentName } from '../domain/environment-n
 import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { runtimeKinds } from '../domain/spec.ts';
-import { isSystemError } from '../platform/liveness.ts';
+import { errnoOf } from '../platform/errno.ts';
 import { type Container, labels, type Runtime } from '../runtime/runtime.ts';
 import { repositoryLabels } from './container.ts';
 import { directoriesFor, type Environment } from './environment.ts';
@@ -201,7 +201,7 @@ async function directoryNames(directory: string): Promise<readonly EnvironmentNa
   try {
     return (await readdir(directory)).filter(isEnvironmentName);
   } catch (error) {
-    if (isSystemError(error) && error.code === 'ENOENT') return [];
+    if (errnoOf(error) === 'ENOENT') return [];
     throw error;
   }
 }
@@ -210,7 +210,7 @@ async function readNumber(file: string): Promise<number | undefined> {
   try {
     return Number((await readFile(file, 'latin1')).trim());
   } catch (error) {
-    if (isSystemError(error)) return undefined;
+    if (errnoOf(error) !== undefined) return undefined;
     throw error;
   }
 }

@@ -5,6 +5,7 @@
 import type { BytePath } from '../../domain/byte-path.ts';
 import type { Held, TreeEntry } from '../../domain/change.ts';
 import type { ObjectFormat, Oid } from '../../domain/oid.ts';
+import { breathing } from '../../platform/slices.ts';
 import type { HoldLimits } from '../checkpointer.ts';
 import { openDirectoryCursor } from './directory-cursor.ts';
 import { gate } from './gate.ts';
@@ -18,7 +19,6 @@ import { type Findings, type Suspect, scan } from './scan.ts';
 import { covers, everything, type Scope } from './scope.ts';
 import type { SecretScanner } from './secrets/scanner.ts';
 import type { Settings } from './settings.ts';
-import { breathing } from './slices.ts';
 import type { SparsePaths } from './sparse.ts';
 import { looksUnchanged, type Seen, type StatCache } from './stat-cache.ts';
 import type { Trees } from './trees.ts';

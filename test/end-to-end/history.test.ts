@@ -165,10 +165,11 @@ describe('rewind', () => {
     mkdirSync(join(one.worktree, 'sub'));
     one.write('sub/data', 'd\n');
     const wanted = await one.checkpoint();
-    one.write('big.txt', 'x'.repeat(5000));
+    one.write('big.txt', 'another\n');
     rmSync(join(one.worktree, 'sub'), { recursive: true });
     one.write('x.txt', '3\n');
     await one.checkpoint();
+    one.write('big.txt', 'x'.repeat(5000));
     const kept = await one.cli.json<Rewound>(['rewind', 'one', wanted]);
     expect(kept.held.map(({ path }) => path)).toEqual(['big.txt']);
     expect(one.text('big.txt')).toHaveLength(5000);

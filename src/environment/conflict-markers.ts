@@ -9,7 +9,7 @@ import type { Environment } from './environment.ts';
 import type { Workplace } from './workplace.ts';
 
 /** Blobs in memory at one time. */
-const batch = 32;
+const batch = 100;
 /** Files named in the sentence. */
 const named = 5;
 

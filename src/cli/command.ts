@@ -1,5 +1,6 @@
 /** Makes a commander command from an operation: its arguments, options and help. */
 import { Command, Option } from 'commander';
+import { CoppiceError } from '../domain/error.ts';
 import type { AnyOperation } from '../operations/operation.ts';
 import { type Field, fieldsOf } from '../operations/shape.ts';
 
@@ -23,7 +24,9 @@ export function commandOf(
   for (const field of fields) if (field.place === undefined) command.addOption(optionOf(field));
   const restField = fields.find(({ place }) => place === 'rest');
   if (restField !== undefined) command.usage(`[options] [NAME] -- ${restField.value}…`);
-  command.allowExcessArguments(false).action(async () => {
+  // Where a command is expected, a word too many is most often that command.
+  command.allowExcessArguments(restField !== undefined).action(async () => {
+    if (restField !== undefined && command.args.length > positional.length) throw noDashes(operation, command.args);
     const given: Record<string, unknown> = {};
     for (const [index, field] of takers(positional, command.args.length).entries()) {
       if (command.args[index] !== undefined) given[field.key] = command.args[index];
@@ -34,6 +37,12 @@ export function commandOf(
     await run(given);
   });
   return command;
+}
+
+function noDashes(operation: AnyOperation, [name = '', ...words]: readonly string[]): CoppiceError {
+  return new CoppiceError('usage', 'no-dashes', 'The command to run stands after two dashes.', {
+    hint: `coppice ${operation.name} ${name} -- ${words.join(' ')}`,
+  });
 }
 
 /** With fewer words than arguments, those that may be left out are. */

@@ -128,10 +128,7 @@ function narrate(
 ) {
   const [program = ''] = options.command;
   if (done.end.failedToStart !== undefined) {
-    const why =
-      done.end.failedToStart === 'not-found'
-        ? 'was not found inside'
-        : `could not be started (${done.end.failedToStart})`;
+    const why = done.end.failedToStart === 'not-found' ? 'was not found inside' : 'is not executable inside';
     context.report(`${program} ${why} ${environment.name}.`);
   }
   if (done.end.timedOut) context.report(`Ended after ${options.timeoutSeconds} s.`);

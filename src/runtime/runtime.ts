@@ -98,7 +98,7 @@ export interface Execution {
   readonly stderr: Readable;
   readonly end: Promise<ExecEnd>;
   resize(size: { readonly rows: number; readonly columns: number }): Promise<void>;
-  /** Delivers a signal to the command. */
+  /** Delivers a signal to the command and its process group. */
   signal(name: NodeJS.Signals): Promise<void>;
 }
 

@@ -61,6 +61,7 @@ describe('errors', () => {
     ],
     ['a target that is none', ['create', 'x', '--target', 'nowhere', '--runtime', 'sandbox'], 3, 'branch-not-found'],
     ['no command to run', ['exec', 'x'], 2, 'no-command'],
+    ['a command without the two dashes', ['exec', 'x', 'ls'], 2, 'no-dashes'],
     ['an image for the sandbox', ['create', 'x', '--runtime', 'sandbox', '--image', 'debian'], 2, 'no-images'],
     ['a size that is none', ['create', 'x', '--memory', 'lots'], 2, 'bad-size'],
     ['a count that is none', ['create', 'x', '--count', '0'], 2, 'bad-input'],

@@ -494,6 +494,16 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       expect(await outcome(execution)).toMatchObject({ stdout: 'got\n', status: 7 });
     });
 
+    test('an interrupt reaches what a shell waits for', async () => {
+      const given = await subject();
+      const { container, runtime } = await running(given);
+      const script = 'echo ready; sleep 4000; echo after';
+      const execution = await runtime.exec(container.id, { command: ['sh', '-c', script] });
+      await firstBytes(execution.stdout);
+      await execution.signal('SIGINT');
+      expect((await outcome(execution)).status).toBe(130);
+    });
+
     test('a signal after the end is no error', async () => {
       const given = await subject();
       const { container, runtime } = await running(given);

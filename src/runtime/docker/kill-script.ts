@@ -12,6 +12,8 @@
  * remaining children would escape — then everything below it is stopped and killed, from the leaves up, until nothing
  * lives, then tini.
  *
+ * A signal goes to the command's process group, as Ctrl-C in a terminal does: a shell alone would wait for its child.
+ *
  * Without tini (Podman) the same is done from the command on, and then to all that carries the mark; this misses what
  * threw its environment away and whose parent has ended.
  */
@@ -68,6 +70,9 @@ end_marked() {
     [ -n "$alive" ] && [ $rounds -lt 200 ]
   do :; done
 }
+signal_group() {
+  kill -"$what" -"$1" || kill -"$what" "$1"
+}
 found=
 for directory in /proc/[0-9]*; do
   pid=\${directory##*/}
@@ -88,11 +93,11 @@ done 2>/dev/null
     children=
     read -r children <"/proc/$found/task/$found/children"
     for child in $children; do
-      kill -"$what" "$child"
+      signal_group "$child"
       break
     done
     ;;
-  *) [ -n "$found" ] && kill -"$what" "$found" ;;
+  *) [ -n "$found" ] && signal_group "$found" ;;
   esac
 } 2>/dev/null
 exit 0

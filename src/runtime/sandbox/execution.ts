@@ -80,7 +80,8 @@ export async function followExec(request: ExecRequest, place: ExecPlace): Promis
     end,
     signal: async (name) => {
       const found = await command();
-      if (found !== undefined) sendSignal(found.pid, name);
+      // To its process group, as Ctrl-C in a terminal does: a shell alone would wait for its child.
+      if (found !== undefined && !sendSignal(-found.pid, name)) sendSignal(found.pid, name);
     },
     resize: async (size) => {
       const found = await command();

@@ -3,14 +3,16 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readdirSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { openPackWriter } from '../../src/git/checkpoint/pack.ts';
 import { eventually } from '../support/eventually.ts';
+import { makeRepository } from '../support/repository.ts';
 import { expectNothingLost, expectSaved, type Ground, makeGround, tipOf, watch } from './ground.ts';
 import { openWriter, randomFrom } from './writer.ts';
 
 /** Puts what is in the directory on a file system of its own, gone after the test. Only root may. */
-function putOnSmallDisk(ground: Ground, directory: string, size: string): void {
+function putOnSmallDisk({ repository }: Pick<Ground, 'repository'>, directory: string, size: string): void {
   if (process.getuid?.() !== 0) throw new Error('This test mounts a small file system: run it as root.');
-  const aside = join(ground.repository.directory, 'aside');
+  const aside = join(repository.directory, 'aside');
   execFileSync('cp', ['-a', directory, aside]);
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'coppice-test', directory]);
   onTestFinished(() => void execFileSync('umount', ['--lazy', directory]));
@@ -54,6 +56,17 @@ it.each([
     await eventually(() => watching.status('one').lastError === null);
   }
   expectNothingLost(ground, 'one');
+});
+
+it('in the middle of a large pack: a write that was only half done is noticed at once', async () => {
+  const repository = makeRepository();
+  const objects = join(repository.path, '.git/objects');
+  putOnSmallDisk({ repository }, objects, '12m');
+  const pack = openPackWriter(join(objects, 'pack'), 'sha1');
+  onTestFinished(() => pack.release());
+  // 8 MiB of compressed content go to the disk at a time.
+  await pack.add('blob', noise(9 * 2 ** 20, 3));
+  await expect(pack.add('blob', noise(9 * 2 ** 20, 4))).rejects.toMatchObject({ code: 'disk-full' });
 });
 
 /** Does not compress. */

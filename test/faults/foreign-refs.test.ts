@@ -3,8 +3,10 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { openPackWriter } from '../../src/git/checkpoint/pack.ts';
 import { eventually } from '../support/eventually.ts';
+import { makeRepository } from '../support/repository.ts';
 import { expectNothingLost, expectSaved, type Ground, makeGround, tipOf, type Watching, watch } from './ground.ts';
 import { openWriter, randomFrom } from './writer.ts';
 
@@ -72,6 +74,20 @@ it('what a checkpoint has written is not pruned before its branch has moved', as
   await eventually(() => keeps() === 0);
   expect(watching.events.filter(({ type }) => type === 'error')).toEqual([]);
   expectNothingLost(ground, 'one', madeIn(watching));
+});
+
+it('a pack that is being written is nothing to prune, and nothing to read', async () => {
+  const repository = makeRepository();
+  const pack = openPackWriter(join(repository.path, '.git/objects/pack'), 'sha1');
+  onTestFinished(() => pack.release());
+  // Large enough to be on disk before it is a pack.
+  const oid = await pack.add('blob', randomBytes(9 * 2 ** 20));
+  repository.git('prune', '--expire=now');
+  repository.git('repack', '-a', '-d', '-q');
+  expect(repository.git('count-objects', '-v')).toContain('packs: 1\n');
+  await pack.finish();
+  expect(repository.git('cat-file', '-t', oid)).toBe('blob');
+  repository.git('fsck', '--strict', '--no-dangling');
 });
 
 it.each([12])('the branch is moved, deleted and put back by hand (seed %i)', async (seed) => {

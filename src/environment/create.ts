@@ -131,7 +131,7 @@ function generateName(): EnvironmentName {
 
 function nameTaken(name: EnvironmentName, branch: RefName, cause: unknown): CoppiceError {
   return new CoppiceError('refused', 'name-taken', `The name ${name} is taken: ${branch} or its references exist.`, {
-    hint: `Choose another name, or \`coppice remove ${name}\` first. A branch of your own in the way? Set branchPrefix.`,
+    hint: `Choose another name, or \`coppice remove ${name}\` first. A branch of your own in the way, such as one named coppice? Rename it, or set branchPrefix in your coppice settings.`,
     data: { name, branch },
     cause,
   });

@@ -24,7 +24,7 @@ export const demo = operation({
   name: 'demo',
   summary: 'Show all of it in a minute: three agents side by side, on a throw-away copy of coppice’s own repository',
   details:
-    'Runs in containers where an engine answers (its image is made from this machine), else in the embedded sandbox. Leaves nothing behind.',
+    'Runs in containers where an engine answers (its image is made from this machine), else in the embedded sandbox. Leaves nothing behind but that image.',
   effect: 'write',
   version: 1,
   input: z.strictObject({

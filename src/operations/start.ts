@@ -21,6 +21,8 @@ export const start = operation({
     if (image !== null) await runtime.prepareImage(image, ({ message }) => context.report(message));
     const fresh = !isMaterialized(environment);
     if (fresh) {
+      // Where its directory was deleted by hand, a container over what is gone and a registration are left.
+      await dismantle(workplace, environment);
       try {
         await materialize(workplace, environment, runtime);
       } catch (error) {

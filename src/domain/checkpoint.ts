@@ -66,7 +66,10 @@ export function trailerValues(message: string, key: string): readonly string[] {
 export function subjectOf(changes: readonly Change[]): string {
   const [first] = changes;
   if (first === undefined) return 'no change';
-  if (changes.length > 1) return `${changes.length} files in ${commonDirectory(changes)}`;
+  if (changes.length > 1) {
+    const directory = commonDirectory(changes);
+    return `${changes.length} files${directory === '' ? '' : ` in ${directory}`}`;
+  }
   const path = oneLine(textOf(first.path), 60);
   if (first.kind === 'deleted') return `delete ${path}`;
   if (first.before?.oid === first.after?.oid) return `${path}: mode ${first.after?.mode ?? ''}`;
@@ -85,7 +88,7 @@ function commonDirectory(changes: readonly Change[]): string {
       if (end >= 0) common = known.slice(0, end);
     }
   }
-  return common === undefined || common.length === 0 ? './' : oneLine(`${common.join('/')}/`, 60);
+  return common === undefined || common.length === 0 ? '' : oneLine(`${common.join('/')}/`, 60);
 }
 
 /** Control characters out, white space folded, cut to `most` characters: safe in a subject, a trailer, a terminal. */

@@ -2,6 +2,8 @@
  * Turns the tail into a commit. Where git works inside, git itself makes it there, with the repository's hooks, and it
  * comes out like any commit of the agent; else it is made on the host and brought in at the next start.
  */
+
+import type { Held } from '../domain/change.ts';
 import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { RefName } from '../domain/ref-name.ts';
@@ -31,6 +33,8 @@ export interface Committed {
   /** What the hooks wrote. */
   readonly output: string;
   readonly made: 'inside' | 'outside';
+  /** What is not in the commit because it is held. */
+  readonly held: readonly Held[];
 }
 
 const incomingRef = 'refs/coppice/incoming';
@@ -61,7 +65,7 @@ exit $status
  * `conflict-markers`.
  */
 export async function commitTail(workplace: Workplace, start: Environment, request: CommitRequest): Promise<Committed> {
-  const { environment, operation } = await reconcileFully(workplace, start);
+  const { environment, operation, held } = await reconcileFully(workplace, start);
   if (operation !== undefined) throw inProgress(environment, operation);
   const { markers } = request;
   if (markers !== 'allow') {
@@ -82,9 +86,9 @@ export async function commitTail(workplace: Workplace, start: Environment, reque
   const container = await findContainer(workplace, environment);
   const runtime = await workplace.runtime(environment.record.spec.runtime);
   if (container?.state === 'running' && (await hasGit(runtime, container))) {
-    return commitInside(workplace, environment, runtime, container, request);
+    return { ...(await commitInside(workplace, environment, runtime, container, request)), held };
   }
-  return commitOutside(workplace, environment, request);
+  return { ...(await commitOutside(workplace, environment, request)), held };
 }
 
 async function sameTree({ repository }: Workplace, left: Oid, right: Oid): Promise<boolean> {
@@ -116,7 +120,7 @@ async function commitInside(
   runtime: Runtime,
   container: Container,
   request: CommitRequest,
-): Promise<Committed> {
+): Promise<Omit<Committed, 'held'>> {
   const { at } = environment;
   const layout = await layoutOf(workplace, environment, runtime);
   await workplace.transport.push(pipeInto(runtime, container.id), layout.git, at.tip, incomingRef);
@@ -170,7 +174,7 @@ async function commitOutside(
   workplace: Workplace,
   environment: Environment,
   request: CommitRequest,
-): Promise<Committed> {
+): Promise<Omit<Committed, 'held'>> {
   const { repository } = workplace;
   const { tree } = await repository.readCommit(environment.at.tip);
   const { author } = request;

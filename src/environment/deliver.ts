@@ -1,5 +1,6 @@
 /** Merges an environment's work into a branch: computed on objects, delivered by one compare-and-swap. */
 import { textOf } from '../domain/byte-path.ts';
+import type { Held } from '../domain/change.ts';
 import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { type RefName, shortName } from '../domain/ref-name.ts';
@@ -28,15 +29,17 @@ export interface Merged {
   readonly kind: 'merge' | 'squash' | 'fast-forward' | 'nothing-to-do';
   /** The checkout that was brought along, when the branch is checked out. */
   readonly worktree: string | null;
+  /** What was not merged because it is held. */
+  readonly held: readonly Held[];
 }
 
 /** Retries when the branch moves meanwhile: the merge is computed anew against where it is then. */
 export async function mergeInto(workplace: Workplace, start: Environment, request: MergeRequest): Promise<Merged> {
-  await refuseConflict(workplace, start, request);
+  const held = await refuseConflict(workplace, start, request);
   const environment = await withCommittedTail(workplace, start, request);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await attemptMerge(workplace, environment, request);
+      return { ...(await attemptMerge(workplace, environment, request)), held };
     } catch (error) {
       if (!(error instanceof CoppiceError) || error.code !== 'ref-moved' || attempt >= 20) throw error;
     }
@@ -44,13 +47,28 @@ export async function mergeInto(workplace: Workplace, start: Environment, reques
 }
 
 /** Looked at before anything moves, the environment's own branch included: on a conflict nothing has changed anywhere. */
-async function refuseConflict(workplace: Workplace, start: Environment, request: MergeRequest): Promise<void> {
+async function refuseConflict(
+  workplace: Workplace,
+  start: Environment,
+  request: MergeRequest,
+): Promise<readonly Held[]> {
   const before = await workplace.repository.readRef(request.into);
-  if (before === undefined || request.strategy === 'ff-only') return;
-  const { environment, operation } = await reconcileFully(workplace, start);
+  if (before === undefined) await refuseUnknown(workplace, request.into);
+  const { environment, operation, held } = await reconcileFully(workplace, start);
   if (operation !== undefined) throw inProgress(environment, operation);
+  if (before === undefined || request.strategy === 'ff-only') return held;
   const outcome = await workplace.merging.merge(before, environment.at.tip, { keep: false });
   if (outcome.kind === 'conflict') throw conflict(environment, request.into, outcome.conflicts);
+  return held;
+}
+
+/** A branch that does not exist is born by a merge only where somebody has it checked out unborn; else it is a slip. */
+async function refuseUnknown({ repository }: Workplace, into: RefName): Promise<void> {
+  const head = await repository.head();
+  if (head.kind === 'unborn' && head.ref === into) return;
+  throw new CoppiceError('not-found', 'branch-not-found', `There is no branch ${shortName(into)} to merge into.`, {
+    hint: `\`git branch\` lists them; \`git branch ${shortName(into)}\` makes it.`,
+  });
 }
 
 /** What goes into a branch carries no checkpoint: the tail becomes a commit first. */
@@ -72,7 +90,11 @@ async function withCommittedTail(
   }
 }
 
-async function attemptMerge(workplace: Workplace, environment: Environment, request: MergeRequest): Promise<Merged> {
+async function attemptMerge(
+  workplace: Workplace,
+  environment: Environment,
+  request: MergeRequest,
+): Promise<Omit<Merged, 'held'>> {
   const { repository, merging } = workplace;
   const { head } = environment.at;
   const before = (await repository.readRef(request.into)) ?? null;

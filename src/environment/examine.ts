@@ -131,7 +131,7 @@ async function* examineContainers(
       if (uses.length > 0)
         yield found(
           'problem',
-          `${uses.length} environments run on ${kind}, which does not answer.`,
+          `${uses.map(({ name }) => name).join(', ')}: run on ${kind}, which does not answer.`,
           'Start it; their files and branches are safe.',
         );
       continue;

@@ -42,7 +42,9 @@ export async function reconcile(
   if (!isMaterialized(environment)) {
     return { environment, checkpoint: undefined, held: [], operation: undefined, notImported: undefined };
   }
-  const operation = await workplace.agentGit.operationInProgress(environment.directories.git);
+  const { name, directories, refs, at } = environment;
+  await workplace.worktrees.ensureRegistered({ name, directories, branch: refs.branch, tip: at.tip });
+  const operation = await workplace.agentGit.operationInProgress(directories.git);
   const result = await checkpoint(workplace, environment, options, operation);
   const current = (await readEnvironment(workplace, environment.name)) ?? environment;
   const { imported, notImported } = await tryImport(workplace, current);

@@ -47,19 +47,24 @@ async function takeAway(workplace: Workplace, environment: Environment, force: b
   const last = await reconcile(workplace, environment, { cause: 'remove', rehash: true });
   if (last.notImported !== undefined && !force) throw unreachable(environment, last.notImported);
   const trash = await putAway(workplace, last.environment, last.held);
-  const left = last.notImported === undefined ? null : await setAside(workplace, environment);
+  const left =
+    last.notImported === undefined ? null : await setAside(workplace, environment, environment.directories.git);
   await dismantle(workplace, environment, { withoutEngine: force });
   return { trash, left };
 }
 
-/** Commits that cannot be brought out, whatever the reason, are not thrown away: their git directory is kept. */
-async function setAside(workplace: Workplace, { name, directories }: Environment): Promise<string> {
+/** What cannot be brought out or understood is not thrown away: it is kept beside the environments. */
+export async function setAside(
+  workplace: Workplace,
+  { name, directories }: Environment,
+  directory: string,
+): Promise<string> {
   const stamp = workplace
     .now()
     .toISOString()
     .replace(/[-:]|\.\d+/g, '');
   const left = join(dirname(directories.root), `.left-${name}-${stamp}`);
-  await rename(directories.git, left);
+  await rename(directory, left);
   return left;
 }
 

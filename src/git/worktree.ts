@@ -50,6 +50,11 @@ export interface Worktrees {
   shareBase(commit: Oid): Promise<void>;
   /** Writes HEAD, config, refs, index, hooks and alternates of the agent's own git directory. */
   createOwnGit(request: OwnGitRequest): Promise<void>;
+  /**
+   * Makes git's registration of a whole environment anew where somebody deleted it. Nothing to do most of the time. Throws
+   * `registration-lost` (kind `failed`) where it knew which files are not checked out.
+   */
+  ensureRegistered(request: WorktreeRequest): Promise<void>;
   /** Brings the host-side index of the worktree to `tip`, reading no file of the worktree. */
   refreshIndex(name: EnvironmentName, tip: Oid): Promise<void>;
   /**

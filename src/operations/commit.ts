@@ -4,7 +4,7 @@ import { CoppiceError } from '../domain/error.ts';
 import { commitTail } from '../environment/commit.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { flag, nameArgument, operation } from './operation.ts';
-import { safe, short } from './views.ts';
+import { heldView, renderHeld, safe, short } from './views.ts';
 
 export const commit = operation({
   name: 'commit',
@@ -41,12 +41,14 @@ export const commit = operation({
       made: done.made as string,
       subject: message.trim().split('\n')[0] ?? '',
       hookOutput: done.output,
+      held: heldView(done.held),
     };
   },
-  render: ({ commit: oid, subject, name, hookOutput }, style) =>
+  render: ({ commit: oid, subject, name, hookOutput, held }, style) =>
     [
       hookOutput === '' ? '' : style.dim(hookOutput.replace(/[\x00-\x08\x0b-\x1f\x7f]/g, '')),
       `${style.yellow(short(oid))} ${safe(subject)}  ${style.dim(name)}`,
+      renderHeld(held, style),
     ]
       .filter((part) => part !== '')
       .join('\n'),

@@ -78,6 +78,9 @@ interface Streaming {
   readonly timeoutSeconds?: number;
 }
 
+/** The third interrupt ends the whole process tree inside. */
+const patience = 3;
+
 /** Joins the caller's streams, terminal and signals to a command inside. */
 export async function runStreaming(
   context: Context,
@@ -93,12 +96,19 @@ export async function runStreaming(
     });
   }
   const ending: (() => void)[] = [];
+  const giveUp = new AbortController();
   const joined = (execution: Execution) => {
     if (terminal !== undefined) {
       ending.push(terminal.raw());
       ending.push(terminal.onResize(() => void execution.resize(terminal.size()).catch(() => undefined)));
     }
-    const forward = (name: NodeJS.Signals) => void execution.signal(name).catch(() => undefined);
+    let interrupts = 0;
+    const forward = (name: NodeJS.Signals) => {
+      if (name === 'SIGINT') interrupts += 1;
+      // A program may have its own idea of an interrupt; somebody who insists means it.
+      if (interrupts >= patience) giveUp.abort();
+      else void execution.signal(name).catch(() => undefined);
+    };
     if (streams !== undefined) ending.push(streams.onSignal(forward));
   };
   try {
@@ -107,6 +117,7 @@ export async function runStreaming(
       root: options.root,
       environment: options.environment,
       onStart: joined,
+      signal: giveUp.signal,
       ...(options.label === undefined ? {} : { label: options.label }),
       ...(options.timeoutSeconds === undefined ? {} : { timeoutSeconds: options.timeoutSeconds }),
       ...(terminal === undefined ? {} : { terminal: terminal.size() }),

@@ -7,7 +7,7 @@ import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { removeEnvironment } from '../environment/remove.ts';
 import { flag, nameArgument, operation } from './operation.ts';
-import { short } from './views.ts';
+import { heldView, renderHeld, short } from './views.ts';
 
 export const merge = operation({
   name: 'merge',
@@ -48,17 +48,19 @@ export const merge = operation({
       before: done.before as string | null,
       after: done.after as string,
       worktree: done.worktree,
+      held: heldView(done.held),
       removed: removed === undefined ? null : removed.trash,
     };
   },
-  render({ name, into, kind, after, worktree, removed }, style) {
+  render({ name, into, kind, after, worktree, held, removed }, style) {
     const what =
       kind === 'nothing-to-do'
         ? `${into} has all of ${name} already`
         : `${style.green('merged')} ${name} into ${into}: ${style.yellow(short(after))}${kind === 'merge' ? '' : ` (${kind})`}`;
     const where = worktree === null ? '' : style.dim(`\nchecked out in ${worktree}`);
     const gone = removed === null ? '' : `\nremoved; \`coppice restore ${name}\` brings it back`;
-    return what + where + gone;
+    const left = held.length === 0 ? '' : `\n${renderHeld(held, style)}`;
+    return what + where + left + gone;
   },
 });
 

@@ -6,6 +6,7 @@ import { oneLine } from '../domain/checkpoint.ts';
 import { shortOid } from '../domain/oid.ts';
 import { shortName } from '../domain/ref-name.ts';
 import type { Environment } from '../environment/environment.ts';
+import { isMaterialized } from '../environment/materialize.ts';
 import type { CommitInfo, FileDiff } from '../git/repository.ts';
 import type { Container } from '../runtime/runtime.ts';
 import type { Style } from './operation.ts';
@@ -23,6 +24,7 @@ export type EnvironmentState =
 /** `container` is 'unknown' when the engine could not be asked. */
 export function stateOf(environment: Environment, container: Container | undefined | 'unknown'): EnvironmentState {
   if (environment.record.stage === 'creating') return 'creating';
+  if (!isMaterialized(environment)) return 'missing';
   if (container === 'unknown') return 'unknown';
   if (container === undefined) return 'missing';
   if (container.oomKilled) return 'oom_killed';

@@ -1,5 +1,6 @@
 /** The one place that starts processes on the host: argument arrays only, a deadline and a signal for every child. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { CoppiceError } from '../domain/error.ts';
 
@@ -55,7 +56,7 @@ export function run(command: string, args: readonly string[], options: RunOption
     };
     child.on('error', (error) => {
       settle();
-      reject(cannotStart(command, error));
+      reject(cannotStart(command, error, options.cwd));
     });
     child.stdout.on('data', (chunk: Buffer) => {
       size += chunk.length;
@@ -112,7 +113,7 @@ export function start(command: string, args: readonly string[], options: StartOp
       detached: options.detached ?? false,
       stdio: ['pipe', 'pipe', 'pipe', ...new Array<'pipe'>(extraPipes).fill('pipe')],
     });
-    child.on('error', (error) => reject(cannotStart(command, error)));
+    child.on('error', (error) => reject(cannotStart(command, error, options.cwd)));
     const exit = new Promise<number>((done) => {
       child.on('close', (code, signalName) => done(code ?? 128 + signalNumber(signalName)));
     });
@@ -154,7 +155,7 @@ export function startDetached(
       detached: true,
       stdio: ['ignore', options.log, options.log],
     });
-    child.on('error', (error) => reject(cannotStart(command, error)));
+    child.on('error', (error) => reject(cannotStart(command, error, options.cwd)));
     child.on('spawn', () => {
       child.unref();
       resolve(child.pid ?? 0);
@@ -177,7 +178,7 @@ export function runInteractively(
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       stdio: 'inherit',
     });
-    child.on('error', (error) => reject(cannotStart(command, error)));
+    child.on('error', (error) => reject(cannotStart(command, error, options.cwd)));
     child.on('close', (code, signalName) => resolve(code ?? 128 + signalNumber(signalName)));
   });
 }
@@ -202,7 +203,15 @@ function deadline(command: string, timeout: number): CoppiceError {
   });
 }
 
-function cannotStart(command: string, error: NodeJS.ErrnoException): CoppiceError {
+function cannotStart(command: string, error: NodeJS.ErrnoException, cwd?: string): CoppiceError {
+  // The system says the same of a missing program and of a missing directory to start it in.
+  if (error.code === 'ENOENT' && cwd !== undefined && !existsSync(cwd)) {
+    return new CoppiceError('failed', 'directory-missing', `The directory ${cwd} is not there any more.`, {
+      hint: '`coppice doctor` says what belongs there.',
+      data: { directory: cwd },
+      cause: error,
+    });
+  }
   if (error.code === 'ENOENT') {
     return new CoppiceError('unavailable', 'program-missing', `${command} is not installed or not on the PATH.`, {
       hint: `Install ${command} and try again.`,

@@ -25,7 +25,7 @@ describe('the message of a checkpoint', () => {
     expect(subjectOf([change('new.ts', 'added', { added: 2, removed: 0 })])).toBe('add new.ts: +2 −0');
     expect(subjectOf([change('old.ts', 'deleted')])).toBe('delete old.ts');
     expect(subjectOf([change('src/a/x.ts', 'added'), change('src/b/y.ts', 'added')])).toBe('2 files in src/');
-    expect(subjectOf([change('x', 'added'), change('b/y', 'added')])).toBe('2 files in ./');
+    expect(subjectOf([change('x', 'added'), change('b/y', 'added')])).toBe('2 files');
     const chmod: Change = { ...change('run.sh', 'modified'), after: { mode: '100755', oid: oid('1') } };
     expect(subjectOf([chmod])).toBe('run.sh: mode 100755');
   });

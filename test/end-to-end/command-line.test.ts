@@ -65,11 +65,13 @@ describe('errors', () => {
     ['an image for the sandbox', ['create', 'x', '--runtime', 'sandbox', '--image', 'debian'], 2, 'no-images'],
     ['a size that is none', ['create', 'x', '--memory', 'lots'], 2, 'bad-size'],
     ['a count that is none', ['create', 'x', '--count', '0'], 2, 'bad-input'],
+    ['a branch to merge into that is none', ['merge', 'only', '--into', 'mian'], 3, 'branch-not-found'],
     ['nothing to restore', ['restore', 'nobody'], 3, 'not-in-trash'],
     ['an engine that is not there', ['create', 'x', '--runtime', 'docker'], 5, 'engine-unreachable'],
     ['options that clash', ['merge', 'x', '--squash', '--ff-only'], 2, 'options-clash'],
   ])('%s', async (what, args, status, code) => {
     const { cli } = setUp();
+    if (args.includes('only')) await cli.json(['create', 'only', '--runtime', 'sandbox']);
     const cwd = what === 'no repository' ? temporaryDirectory() : undefined;
     const env = { DOCKER_HOST: 'unix:///nonexistent/docker.sock' };
     const options = cwd === undefined ? { env } : { env, cwd };

@@ -1,7 +1,8 @@
 /** Worktrees made by hand around native git: see each step's own file. */
-import { readdir, realpath, writeFile } from 'node:fs/promises';
+import { readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type EnvironmentName, isEnvironmentName } from '../../domain/environment-name.ts';
+import { CoppiceError } from '../../domain/error.ts';
 import type { Oid } from '../../domain/oid.ts';
 import { ifPresent } from '../../platform/errno.ts';
 import type { WorktreeRequest, Worktrees } from '../worktree.ts';
@@ -27,6 +28,7 @@ export function createWorktrees(context: WorktreeContext): Worktrees {
       basesUnderWay.set(commit, started);
       return started.finally(() => basesUnderWay.delete(commit));
     },
+    ensureRegistered: (request) => ensureRegistered(context, request),
     createOwnGit: (request) => writeOwnGit(context, request),
     refreshIndex: (name, tip) => refreshIndex(git, registrationDirectory(common, name), tip),
     withStaged: (directories, commit, paths, body) => withStaged(git, directories.root, commit, paths, body),
@@ -51,6 +53,26 @@ async function createWorktree(context: WorktreeContext, request: WorktreeRequest
     await undoCreation(registration, directories);
     throw await explainMissing(context, error);
   }
+}
+
+async function ensureRegistered(context: WorktreeContext, request: WorktreeRequest): Promise<void> {
+  const { git, gitDirectory } = context;
+  const { name, branch, directories, tip } = request;
+  if ((await ifPresent(stat(registrationDirectory(git.commonDirectory, name)))) !== undefined) return;
+  const config = await readLocalConfig(git, gitDirectory);
+  // Without the index nobody can tell a file that was never checked out from one that the agent deleted.
+  if ((await readSparse(config, gitDirectory)) !== undefined) throw registrationLost(name);
+  const tree = await realpath(directories.tree);
+  const registration = await register(git.commonDirectory, { name, branch, tree, config, sparse: undefined });
+  await refreshIndex(git, registration, tip);
+}
+
+function registrationLost(name: EnvironmentName): CoppiceError {
+  const sentence = `Git's registration of the worktree of ${name} is gone, and with it what is sparse there.`;
+  return new CoppiceError('failed', 'registration-lost', sentence, {
+    hint: `\`coppice remove --force ${name}\` and \`coppice restore ${name}\` make it anew.`,
+    data: { name },
+  });
 }
 
 async function registeredNames(commonDirectory: string): Promise<readonly EnvironmentName[]> {

@@ -1,8 +1,8 @@
 /**
  * Runs rules of secretlint's recommended preset (MIT) on a text, in process. Without secretlint's own core: that one
- * records every call for profiling, for as long as the process lives. Large: import it where it is needed.
+ * records every call for profiling, for as long as the process lives. Large, so imported by the first search that needs it:
+ * a static import would be loaded at every start of the bundled command line.
  */
-import { rules } from '@secretlint/secretlint-rule-preset-recommend';
 import type { Finding } from './finding.ts';
 import { presetTable } from './preset-table.ts';
 
@@ -26,11 +26,14 @@ interface Source {
 }
 
 const idPrefix = '@secretlint/secretlint-rule-';
-const preset: readonly Rule[] = rules;
+
+async function loadPreset(): Promise<readonly Rule[]> {
+  return (await import('@secretlint/secretlint-rule-preset-recommend')).rules;
+}
 
 /** The names of all rules in the preset. */
-export function presetNames(): readonly string[] {
-  return preset.map(({ meta }) => meta.id.slice(idPrefix.length));
+export async function presetNames(): Promise<readonly string[]> {
+  return (await loadPreset()).map(({ meta }) => meta.id.slice(idPrefix.length));
 }
 
 /** `fileName`: the last component of the path; some rules are for certain names only. No rule used opens it. */
@@ -40,7 +43,7 @@ export async function presetFindings(
   text: string,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  for (const rule of preset) {
+  for (const rule of await loadPreset()) {
     const name = rule.meta.id.slice(idPrefix.length);
     const entry = presetTable.get(name);
     if (entry === undefined || !names.has(name)) continue;

@@ -22,7 +22,7 @@ describe('image references', () => {
   test.each([
     ['node', 'https://index.docker.io/v1/'],
     ['library/node', 'https://index.docker.io/v1/'],
-    ['ghcr.io/a/b', 'ghcr.io'],
+    ['images.example.org/a/b', 'images.example.org'],
     ['host:5000/b', 'host:5000'],
     ['localhost/b', 'localhost'],
   ])('%s belongs to %s', (reference, registry) => {

@@ -56,7 +56,7 @@ const harmless: Readonly<Record<string, string>> = {
   'the example of AWS': ['AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI', 'K7MDENG', 'bPxRfiCYEXAMPLEKEY'].join('/'),
   'AWS ids alone': `AWS_ACCOUNT_ID=123456789012 ${'AK'}IA${random(16).toUpperCase()}`,
   'a commit beside a key id': `AK${'IA'}${random(16, 'ABCDEFGHIJ')} ${random(40, '0123456789abcdef')}`,
-  'a reference to a variable': `//registry.npmjs.org/:_authToken=\${NPM_TOKEN}\nAWS_SECRET_ACCESS_KEY=$SECRET\n`,
+  'a reference to a variable': `//packages.example.org/:_authToken=\${NPM_TOKEN}\nAWS_SECRET_ACCESS_KEY=$SECRET\n`,
   'the header of a key': `if (text.startsWith('-----BEGIN ${'PRIVATE'} KEY-----')) throw new Error(${'identifier'.repeat(9)})`,
   'a key with dots for its bytes': armoured('RSA PRIVATE KEY', 'MIIEpAIBAAKCAQEA...').replace('...', '…'),
   'a key of one letter': armoured('RSA PRIVATE KEY', 'A'.repeat(300)),

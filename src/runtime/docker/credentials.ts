@@ -11,18 +11,21 @@ export interface Credentials {
   readonly identitytoken?: string;
 }
 
-const dockerHub = 'https://index.docker.io/v1/';
-
-/** The registry a reference names: what stands before the first slash, if it looks like a host. */
-export function registryOf(reference: string): string {
+/** The registry a reference names: what stands before the first slash, if it looks like a host. Else the engine's default. */
+export function registryOf(reference: string): string | undefined {
   const [first = '', ...rest] = reference.split('/');
-  return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? first : dockerHub;
+  return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? first : undefined;
 }
 
 /** Undefined when the user has none for this registry: then the pull is anonymous. */
-export async function credentialsFor(surroundings: Surroundings, reference: string): Promise<Credentials | undefined> {
+export async function credentialsFor(
+  surroundings: Surroundings,
+  reference: string,
+  defaultRegistry: () => Promise<string | undefined>,
+): Promise<Credentials | undefined> {
   const config = await readDockerConfig(surroundings);
-  const registry = registryOf(reference);
+  const registry = registryOf(reference) ?? (await defaultRegistry());
+  if (registry === undefined) return undefined;
   const helper = config.credHelpers?.[registry] ?? config.credsStore;
   const stored = helper === undefined ? undefined : await fromHelper(surroundings, helper, registry);
   return stored ?? fromFile(config, registry);

@@ -30,9 +30,15 @@ export async function prepareImage(
 ): Promise<void> {
   if (await hasImage(engine, reference)) return;
   report({ message: `Pulling ${reference}` });
-  const authconfig = await credentialsFor(engine.surroundings, reference);
   const tagged = withTag(reference);
   const doing = { failed: `The image ${reference} could not be pulled`, missing: 'image-not-found' } as const;
+  // Under the name that "docker login" used too: the engine knows it.
+  const defaultRegistry = async () => {
+    const asking = { failed: 'The engine did not say which registry is its own', subject: reference };
+    const info = await engine.call(asking, 30, (docker) => docker.info());
+    return (info as { readonly IndexServerAddress?: string }).IndexServerAddress;
+  };
+  const authconfig = await credentialsFor(engine.surroundings, reference, defaultRegistry);
   try {
     await engine.call({ ...doing, subject: reference }, undefined, async (docker) => {
       const stream = await docker.pull(tagged, {

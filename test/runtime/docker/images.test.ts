@@ -20,8 +20,8 @@ describe('image references', () => {
   });
 
   test.each([
-    ['node', 'https://index.docker.io/v1/'],
-    ['library/node', 'https://index.docker.io/v1/'],
+    ['node', undefined],
+    ['library/node', undefined],
     ['images.example.org/a/b', 'images.example.org'],
     ['host:5000/b', 'host:5000'],
     ['localhost/b', 'localhost'],

@@ -254,7 +254,7 @@ test('tells of checkpoints, and of held paths only when they change', async () =
     {
       type: 'checkpoint',
       oid: oid('b'),
-      subject: '2 files in ./',
+      subject: '2 files',
       cause: 'edit',
       changed: 2,
       changes: [

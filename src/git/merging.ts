@@ -1,6 +1,7 @@
 /** Three-way merges computed on objects, and their delivery into a branch or a checkout. */
 import type { BytePath } from '../domain/byte-path.ts';
 import type { TreeEntry } from '../domain/change.ts';
+import type { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { RefName } from '../domain/ref-name.ts';
 
@@ -34,6 +35,16 @@ export type MergeOutcome =
       readonly messages: readonly string[];
     };
 
+/** Two commits and, if it is not to be the one git finds, their base. With a base all three may as well be trees. */
+export interface MergePair {
+  readonly ours: Oid;
+  readonly theirs: Oid;
+  readonly base?: Oid;
+}
+
+/** A pair that cannot be merged at all spoils none of the others: `unrelated-histories`, or an object is missing. */
+export type PairOutcome = MergeOutcome | { readonly kind: 'impossible'; readonly error: CoppiceError };
+
 export interface MergeOptions {
   /** Whether the objects of the resulting tree stay, clean or not. Default true; false is for asking whether it would conflict. */
   readonly keep?: boolean;
@@ -45,7 +56,12 @@ export interface Merging {
    * `binary`, …) but no merge driver of anybody's. Throws `unrelated-histories` (kind `refused`).
    */
   merge(ours: Oid, theirs: Oid, options?: MergeOptions): Promise<MergeOutcome>;
-  /** The same with trees (or commits, for their trees) and a base tree of the caller's choice. */
+  /**
+   * Many merges for little more than their work, in the order given: equal to `merge` (with a base: to `mergeTrees`) of
+   * each pair. A few processes do them in batches; an outcome comes when the batch that it is in is done.
+   */
+  mergeAll(pairs: Iterable<MergePair>, options?: MergeOptions): AsyncIterable<PairOutcome>;
+  /** The same as `merge` with trees (or commits, for their trees) and a base tree of the caller's choice. */
   mergeTrees(base: Oid, ours: Oid, theirs: Oid, options?: MergeOptions): Promise<MergeOutcome>;
   /**
    * Moves `branch` from `before` (null: unborn) to `after`, which must descend from it. Where a worktree of the user

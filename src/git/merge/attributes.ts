@@ -10,32 +10,44 @@ import { directoriesAlong } from '../native/tree-draft.ts';
 /** Nothing else in an attributes file changes how contents are merged. */
 const relevant = /merge|binary|conflict-marker-size/;
 
-/**
- * Writes those `.gitattributes` of `tree` that can change how `paths` merge below `directory`. False when there are none.
- */
-export async function layOutAttributes(
+/** Attribute files by path, each with its content; null where there is none that matters. */
+export type AttributeFiles = ReadonlyMap<string, Buffer | null>;
+
+/** Those that can change how `paths` of `tree` merge: many merges in one process. */
+export async function readAttributes(
   git: HostGit,
   env: Readonly<Record<string, string>>,
-  tree: Oid,
-  paths: readonly BytePath[],
-  directory: string,
-): Promise<boolean> {
-  if (paths.length === 0) return false;
-  const files = directoriesAlong(paths).map((path) => (path === '' ? '.gitattributes' : `${path}/.gitattributes`));
-  const text = (path: string) => bytesOf(path as BytePath).toString('utf8');
-  const objects = await readObjects(
-    git,
-    files.map((file) => `${tree}:${text(file)}`),
-    env,
-  );
-  let any = false;
-  for (const [index, file] of files.entries()) {
-    const object = objects[index];
-    if (object?.type !== 'blob' || !relevant.test(object.content.toString('latin1'))) continue;
-    const target = join(directory, text(file));
-    await mkdir(dirname(target), { recursive: true });
-    await writeFile(target, object.content);
-    any = true;
+  merges: readonly { readonly tree: Oid; readonly paths: readonly BytePath[] }[],
+): Promise<readonly AttributeFiles[]> {
+  const wanted = merges.map(({ tree, paths }) => ({ tree, files: paths.length === 0 ? [] : filesAlong(paths) }));
+  // Merges with one side in common ask for the same files.
+  const names = new Map<string, number>();
+  for (const { tree, files } of wanted) {
+    for (const file of files) names.set(`${tree}:${file}`, names.get(`${tree}:${file}`) ?? names.size);
   }
-  return any;
+  const objects = await readObjects(git, [...names.keys()], env);
+  const contentOf = (name: string) => {
+    const object = objects[names.get(name) ?? -1];
+    return object?.type === 'blob' && relevant.test(object.content.toString('latin1')) ? object.content : null;
+  };
+  return wanted.map(({ tree, files }) => new Map(files.map((file) => [file, contentOf(`${tree}:${file}`)])));
+}
+
+function filesAlong(paths: readonly BytePath[]): readonly string[] {
+  const directories = directoriesAlong(paths).map((path) => bytesOf(path as BytePath).toString('utf8'));
+  return directories.map((path) => (path === '' ? '.gitattributes' : `${path}/.gitattributes`));
+}
+
+export function anyOf(files: AttributeFiles): boolean {
+  return [...files.values()].some((content) => content !== null);
+}
+
+/** Writes them below `directory`, where git finds them. */
+export async function layOutAttributes(files: AttributeFiles, directory: string): Promise<void> {
+  for (const [file, content] of files) {
+    if (content === null) continue;
+    const target = join(directory, file);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, content);
+  }
 }

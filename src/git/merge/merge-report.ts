@@ -1,4 +1,4 @@
-/** Reads what `git merge-tree --write-tree -z --messages` prints. Pure. */
+/** Reads what `git merge-tree --write-tree -z --messages` prints, for one merge or (`--stdin`) for many. Pure. */
 import { type BytePath, bytePathFromBuffer } from '../../domain/byte-path.ts';
 import type { TreeEntry } from '../../domain/change.ts';
 import { type Oid, parseOid } from '../../domain/oid.ts';
@@ -24,14 +24,33 @@ export interface MergeReport {
   readonly messages: readonly MergeMessage[];
 }
 
-/** `<tree> NUL`, entries each ending in NUL, an empty field, then messages (git-merge-tree(1), OUTPUT). */
 export function parseMergeReport(output: Buffer): MergeReport {
+  return parseOne(fieldsOf(output));
+}
+
+/** Each report after its verdict: `1 NUL` for clean, `0 NUL` for conflicts. As many as git got to. */
+export function parseMergeReports(output: Buffer): readonly (MergeReport & { readonly clean: boolean })[] {
   const fields = fieldsOf(output);
+  const reports: (MergeReport & { readonly clean: boolean })[] = [];
+  while (!fields.done) {
+    const clean = fields.text() === '1';
+    reports.push({ ...parseOne(fields), clean });
+  }
+  return reports;
+}
+
+/**
+ * `<tree> NUL`, entries each ending in NUL, an empty field, then messages up to a field that is no count: it is empty, or
+ * after conflicts in submodules it holds advice, which git puts in front of the last NUL (git-merge-tree(1), OUTPUT).
+ */
+function parseOne(fields: Fields): MergeReport {
   const tree = parseOid(fields.text());
   const entries: StagedEntry[] = [];
   for (let field = fields.next(); field.length > 0; field = fields.next()) entries.push(parseEntry(field));
   const messages: MergeMessage[] = [];
-  while (!fields.done) messages.push(parseMessage(fields));
+  for (let count = fields.text(); /^\d+$/.test(count); count = fields.text()) {
+    messages.push(parseMessage(Number(count), fields));
+  }
   return { tree, entries, messages };
 }
 
@@ -48,8 +67,7 @@ function parseEntry(field: Buffer): StagedEntry {
 }
 
 /** `<n> NUL`, n paths, the type, the text. */
-function parseMessage(fields: Fields): MergeMessage {
-  const count = Number(fields.text());
+function parseMessage(count: number, fields: Fields): MergeMessage {
   const paths = Array.from({ length: count }, () => bytePathFromBuffer(fields.next()));
   return { paths, type: fields.text(), text: fields.text().trim() };
 }

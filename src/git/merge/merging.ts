@@ -5,6 +5,7 @@ import type { Merging } from '../merging.ts';
 import type { Repository } from '../repository.ts';
 import { advance } from './advance.ts';
 import { applyToCheckout } from './apply.ts';
+import { mergeAll } from './merge-all.ts';
 import { withQuarantine } from './quarantine.ts';
 import { mergeCommits, mergeTrees } from './three-way.ts';
 
@@ -24,6 +25,7 @@ export function createMerging(surroundings: Surroundings, repository: Repository
         if (keep) await quarantine.promote(dressed);
         return outcome;
       }),
+    mergeAll: (pairs, options) => mergeAll(git, scratch, pairs, options),
     advance: (branch, before, after, reason) =>
       advance({ surroundings, repository, git }, { branch, before, after, reason }),
     applyToCheckout: (base, theirs) => applyToCheckout({ surroundings, repository, git }, base, theirs),

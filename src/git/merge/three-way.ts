@@ -6,25 +6,27 @@ import { type Oid, parseOid } from '../../domain/oid.ts';
 import type { HostGit } from '../host-git.ts';
 import type { MergeOutcome } from '../merging.ts';
 import { mergeBase } from '../native/commits.ts';
-import { layOutAttributes } from './attributes.ts';
+import { anyOf, layOutAttributes, readAttributes } from './attributes.ts';
 import { conflictsOf, isConflict } from './conflicts.ts';
 import { type MergeReport, parseMergeReport } from './merge-report.ts';
 import type { Quarantine } from './quarantine.ts';
 
-/** Of two commits over their merge base. New objects stay in the quarantine unless promoted. */
+/** Of two commits over their merge base. New objects stay in the quarantine unless promoted; `folder` there is this merge's own. */
 export async function mergeCommits(
   git: HostGit,
   quarantine: Quarantine,
   ours: Oid,
   theirs: Oid,
+  folder = 'tree',
 ): Promise<MergeOutcome> {
-  const tree = join(quarantine.directory, 'tree');
+  const tree = join(quarantine.directory, folder);
   await mkdir(tree, { recursive: true });
   const first = await mergeTree(git, quarantine, ours, theirs, tree);
   const merged = first.messages.flatMap(({ paths }) => paths);
-  const again = await layOutAttributes(git, quarantine.env, ours, merged, tree);
-  const report = again ? await mergeTree(git, quarantine, ours, theirs, tree) : first;
-  return outcomeOf(report);
+  const [attributes] = await readAttributes(git, quarantine.env, [{ tree: ours, paths: merged }]);
+  if (attributes === undefined || !anyOf(attributes)) return outcomeOf(first);
+  await layOutAttributes(attributes, tree);
+  return outcomeOf(await mergeTree(git, quarantine, ours, theirs, tree));
 }
 
 /** Three trees: git before 2.40 takes only commits, so they are dressed as such, in the quarantine. */
@@ -46,7 +48,7 @@ export async function mergeTrees(
   return { outcome, dressed: [root, left, right] };
 }
 
-const nobody = {
+export const nobody = {
   GIT_AUTHOR_NAME: 'coppice',
   GIT_AUTHOR_EMAIL: 'coppice@localhost',
   GIT_AUTHOR_DATE: '@0 +0000',
@@ -55,16 +57,20 @@ const nobody = {
   GIT_COMMITTER_DATE: '@0 +0000',
 };
 
-interface Answer extends MergeReport {
+export interface Answer extends MergeReport {
   readonly clean: boolean;
+}
+
+/** Attributes are found in `tree`, and no index is read for more of them. */
+export function mergeCall(quarantine: Quarantine, tree: string) {
+  return { cwd: tree, workTree: tree, env: { ...quarantine.env, GIT_INDEX_FILE: join(tree, '.no-index') } };
 }
 
 /** `tree` is the only “work tree” in reach: it holds attribute files and what merging leaves lying about. */
 async function mergeTree(git: HostGit, quarantine: Quarantine, ours: Oid, theirs: Oid, tree: string): Promise<Answer> {
   const args = ['merge-tree', '--write-tree', '-z', '--messages', ours, theirs];
-  const call = { cwd: tree, workTree: tree, env: { ...quarantine.env, GIT_INDEX_FILE: join(tree, '.no-index') } };
   try {
-    const { stdout, status } = await git.run(args, { ...call, allow: [0, 1] });
+    const { stdout, status } = await git.run(args, { ...mergeCall(quarantine, tree), allow: [0, 1] });
     return { ...parseMergeReport(stdout), clean: status === 0 };
   } catch (error) {
     if ((await mergeBase(git, ours, theirs, quarantine.env)) !== undefined) throw error;
@@ -76,7 +82,7 @@ async function mergeTree(git: HostGit, quarantine: Quarantine, ours: Oid, theirs
   }
 }
 
-function outcomeOf(report: Answer): MergeOutcome {
+export function outcomeOf(report: Answer): MergeOutcome {
   const { tree } = report;
   if (report.clean) return { kind: 'clean', tree };
   const messages = report.messages.filter(isConflict).map(({ text }) => text);

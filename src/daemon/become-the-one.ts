@@ -6,7 +6,7 @@ import { connect } from './client.ts';
 import { daemonLockOf } from './socket.ts';
 
 /** Milliseconds in which a daemon that is ending, or has only begun, is waited for. */
-const takeOver = 10_000;
+const takeOver = 30_000;
 
 /** The lock, or undefined when another daemon holds it and answers. Throws `daemon-stuck` (kind `unavailable`). */
 export async function becomeTheOne(surroundings: Surroundings, path: string): Promise<Lock | undefined> {

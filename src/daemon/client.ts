@@ -42,12 +42,12 @@ interface Waiting {
 
 /** Milliseconds for an answer. Letting go of an environment waits for what runs in it; opening many takes a while. */
 const patience: Readonly<Record<Method, number>> = {
-  ping: 3_000,
-  status: 3_000,
+  ping: 10_000,
+  status: 10_000,
   watch: 30_000,
   unwatch: 30_000,
-  stop: 3_000,
-  subscribe: 3_000,
+  stop: 10_000,
+  subscribe: 10_000,
 };
 
 /** Undefined when no daemon listens there. */

@@ -178,7 +178,8 @@ export function watchEnvironment(watched: Watched, tools: EnvironmentTools): Env
       const started = clock.now();
       const result = await watched.checkpoint({ cause });
       if (result.changes.length > 0) scans.active();
-      scans.done(clock.now() - started, source.mode === 'polling');
+      // Reading what has changed is no reason to look less often: it will not have changed again.
+      scans.done(result.looked ?? clock.now() - started, source.mode === 'polling');
       return result;
     });
   }

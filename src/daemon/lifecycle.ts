@@ -15,7 +15,7 @@ export interface DaemonEntry {
   readonly entry: readonly string[];
   /** What this process runs: an older daemon is replaced. */
   readonly build: Build;
-  /** Milliseconds for it to answer. Default 10,000. */
+  /** Milliseconds for it to answer. Default 30,000. */
   readonly timeout?: number;
 }
 
@@ -100,7 +100,7 @@ async function startDaemon(surroundings: Surroundings, entry: readonly string[])
 }
 
 async function waitForDaemon(surroundings: Surroundings, how: DaemonEntry): Promise<DaemonClient> {
-  const { timeout = 10_000 } = how;
+  const { timeout = 30_000 } = how;
   const until = performance.now() + timeout;
   for (let pause = 10; performance.now() < until; pause = Math.min(pause * 1.5, 200)) {
     const client = await currentDaemon(surroundings, how.build);

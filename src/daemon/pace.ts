@@ -28,8 +28,9 @@ export function whenHinted(first: number, last: number): number {
 }
 
 /**
- * How long to wait after a scan: 3 s, growing to a minute with the time in which nothing has happened, and never so
- * short that scans take more than 2 % of a core.
+ * How long to wait after a scan: 3 s, growing to a minute with the time in which nothing has happened, and not so short
+ * that scans take more than 2 % of a core. Never longer than a minute: how long a scan takes on a machine that is
+ * overloaded says little about the next.
  */
 export function scanPause(scan: {
   readonly took: number;
@@ -37,12 +38,12 @@ export function scanPause(scan: {
   readonly polling: boolean;
 }): number {
   const wanted = scan.polling ? pace.scan : Math.min(Math.max(Math.round(scan.idleFor / 10), pace.scan), pace.idleScan);
-  return Math.max(wanted, scan.took * 50);
+  return Math.min(Math.max(wanted, scan.took * 50), pace.idleScan);
 }
 
-/** How long after a scan the next may begin that hints ask for: at most a third of a core. */
+/** How long after a scan the next may begin that hints ask for: at most a third of a core, and soon in any case. */
 export function hintedScanPause(took: number): number {
-  return took * 2;
+  return Math.min(took * 2, pace.longest * 2);
 }
 
 /** 1 s, 2 s, 4 s … a minute. */

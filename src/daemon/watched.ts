@@ -50,6 +50,8 @@ export interface Checkpointed {
   readonly changes: readonly Change[];
   /** What the checkpoint names as its cause, where that is not what was asked for. */
   readonly cause?: Cause;
+  /** Milliseconds that the look at the files took, without reading what had changed. Left out: all of the call. */
+  readonly looked?: number;
 }
 
 export interface ImportedCommit {

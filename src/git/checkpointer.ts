@@ -73,6 +73,8 @@ export interface CheckpointResult {
   readonly held: readonly Held[];
   /** Some file was still being written: call again soon. */
   readonly unsettled: boolean;
+  /** Milliseconds that the look took, without reading and writing what had changed. */
+  readonly looked: number;
 }
 
 export interface Checkpointer {

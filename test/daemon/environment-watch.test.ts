@@ -124,6 +124,31 @@ test('keeps scans below 2 % of a core', async () => {
   expect(environment.asked).toEqual(['all reconcile']);
 });
 
+test('what took long to read is no reason to look less often, with events or without', async () => {
+  for (const polling of [false, true]) {
+    const { clock, environment, watchers } = await watching();
+    if (polling) watchers.trees[0]?.onDegraded('too many directories');
+    environment.finds.push({ changes: [modified('burst')], checkpoint: oid('b'), looked: 20 });
+    environment.during = () => clock.advance(60_000);
+    await clock.advance(3_000);
+    for (let turn = 0; turn < 3; turn++) await settle();
+    environment.during = () => undefined;
+    environment.asked.splice(0);
+    await clock.advance(3_000);
+    expect(environment.asked).toEqual(['all reconcile']);
+  }
+});
+
+test('a scan is never further away than a minute, however slow the machine', async () => {
+  const { clock, environment } = await watching();
+  environment.during = () => clock.advance(30_000);
+  await clock.advance(3_000);
+  for (let turn = 0; turn < 3; turn++) await settle();
+  environment.asked.splice(0);
+  await clock.advance(60_000);
+  expect(environment.asked).toEqual(['all reconcile']);
+});
+
 test('does not scan what is stopped, and scans at once when it runs again', async () => {
   const { clock, environment, hint } = await watching();
   environment.active = false;

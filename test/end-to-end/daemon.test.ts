@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { coppiceIn } from '../support/coppice.ts';
+import { hangs } from '../support/eventually.ts';
 import { makeRepository } from '../support/repository.ts';
 
 /** Asks again until it does not throw. */
-const eventually = <Answer>(ask: () => Answer | Promise<Answer>) => vi.waitFor(ask, { timeout: 30_000, interval: 25 });
+const eventually = <Answer>(ask: () => Answer | Promise<Answer>) => vi.waitFor(ask, { timeout: hangs, interval: 25 });
 
 async function setUp() {
   const repository = makeRepository({ files: { 'a.txt': 'a\n', '.gitignore': 'build/\n' } });

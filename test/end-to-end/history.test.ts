@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { coppiceIn } from '../support/coppice.ts';
+import { hangs } from '../support/eventually.ts';
 import { type FileContent, makeRepository } from '../support/repository.ts';
 
 async function setUp(files?: Readonly<Record<string, FileContent>>) {
@@ -264,7 +265,7 @@ describe('rewind beside the daemon', () => {
     expect(repository.git('rev-list', `${before}..${tip}`)).toBe(tip);
     expect(repository.git('rev-parse', `${tip}^{tree}`)).toBe(repository.git('rev-parse', 'main^{tree}'));
     writeFileSync(join(worktree, 'later'), 'seen\n');
-    await vi.waitFor(() => expect(repository.git('show', 'coppice/one:later')).toBe('seen'), { timeout: 30_000 });
+    await vi.waitFor(() => expect(repository.git('show', 'coppice/one:later')).toBe('seen'), { timeout: hangs });
     expect(repository.git('rev-parse', 'coppice/one^')).toBe(tip);
   });
 });

@@ -35,10 +35,9 @@ it('five environments get 6,000 files each, all at once', async () => {
   const ground = await makeGround({ names, settings });
   startDaemon(ground);
   await Promise.all(names.map((name) => write(ground.tree(name), 6_000)));
-  // A single process reads and packs 30,000 files: more than the usual few seconds, on few cores.
-  for (const name of names) await expectSaved(ground, name, 60_000);
+  for (const name of names) await expectSaved(ground, name);
   for (const name of names) expectNothingLost(ground, name);
-}, 180_000);
+});
 
 it('too many new files: the first 5,000 are saved, each of the others is reported as held until it is gone or ignored', async () => {
   stayOffTheDisk();
@@ -51,7 +50,6 @@ it('too many new files: the first 5,000 are saved, each of the others is reporte
   await eventually(
     () => watching.status('one').held === 300,
     () => JSON.stringify(watching.status('one')),
-    30_000,
   );
   expect(files()).toHaveLength(5_000);
   const told = watching.events.findLast((event) => event.type === 'held');

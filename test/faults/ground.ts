@@ -16,9 +16,6 @@ import { type Cli, coppiceIn, entry } from '../support/coppice.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FileContent, makeRepository, type TestRepository } from '../support/repository.ts';
 
-/** Milliseconds of quiet after which everything must be saved. */
-export const soon = 5_000;
-
 export interface Ground {
   readonly repository: TestRepository;
   readonly cli: Cli;
@@ -64,7 +61,7 @@ export async function watch(
 ): Promise<Watching> {
   const events: DaemonEvent[] = [];
   const supervisor = supervise({ clock, watchers, emit: (event) => void events.push(event) });
-  onTestFinished(() => supervisor.close(10_000));
+  onTestFinished(() => supervisor.close(60_000));
   const surroundings = surroundingsOf(ground.repository.path, ground.cli.env);
   const load = loadWatched(surroundings, openWorkplace, async () => [ground.common]);
   await supervisor.update(await load({ dataDirectories: [surroundings.dataDirectory], commonDirectories: [] }));
@@ -142,8 +139,8 @@ export function nativeTree(ground: Ground, name: string, without: readonly strin
   }
 }
 
-/** Within `deadline` the tip is what native git makes of the files. Nobody writes meanwhile. */
-export async function expectSaved(ground: Ground, name: string, deadline = soon): Promise<void> {
+/** The tip becomes what native git makes of the files. Nobody writes meanwhile. How soon, `npm run bench` says. */
+export async function expectSaved(ground: Ground, name: string): Promise<void> {
   const { repository } = ground;
   const wanted = nativeTree(ground, name);
   const tree = () => {
@@ -157,7 +154,6 @@ export async function expectSaved(ground: Ground, name: string, deadline = soon)
   await eventually(
     () => tree() === wanted,
     () => `${name}: the tip has ${tree()}, its files are ${wanted}\n${lastWords(ground)}`,
-    deadline,
   );
 }
 

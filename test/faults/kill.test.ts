@@ -53,7 +53,7 @@ it.each([20261122])('the daemon itself, twenty times (seed %i)', async (seed) =>
     writer.work(random(10));
   }
   startDaemon(ground);
-  await expectSaved(ground, 'one', 10_000);
+  await expectSaved(ground, 'one');
   expectNothingLost(ground, 'one');
 });
 

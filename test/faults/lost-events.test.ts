@@ -14,8 +14,7 @@ it.each([6])('every event is lost (seed %i)', async (seed) => {
   const writer = openWriter(ground.tree('one'), randomFrom(seed));
   for (let round = 0; round < 4; round++) {
     writer.work(40);
-    // Scans come every 3 s, and less often on a slow machine: they take 2 % of a core at most.
-    await expectSaved(ground, 'one', 15_000);
+    await expectSaved(ground, 'one');
   }
   expect(watching.status('one').missed).toBeGreaterThan(0);
   expectNothingLost(ground, 'one');

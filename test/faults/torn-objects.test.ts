@@ -48,7 +48,7 @@ it('the newest checkpoint is torn: said so, not built upon, and put right by doc
   expect(finding).toMatchObject({ level: 'problem' });
   expect(`${finding?.what} ${finding?.hint}`).toContain(intact.slice(0, 7));
   await cli.json(['doctor', '--fix'], { allow: [0, 1] });
-  await expectSaved(ground, 'one', 15_000);
+  await expectSaved(ground, 'one');
   expect(repository.git('rev-list', 'coppice/one').split('\n')).toContain(intact);
   expect(repository.git('show', 'coppice/one:third.txt')).toBe('3');
 });

@@ -33,7 +33,7 @@ it('dies with its process, however that ends', async () => {
   const closed = new Promise((done) => child.on('close', done));
   child.kill('SIGKILL');
   await closed;
-  const lock = await acquireLock(name, 10_000);
+  const lock = await acquireLock(name);
   await lock.release();
 });
 

@@ -15,6 +15,7 @@ import type {
   InsideLayout,
   Runtime,
 } from '../../src/runtime/runtime.ts';
+import { eventually } from '../support/eventually.ts';
 import { temporaryDirectory } from '../support/repository.ts';
 
 /** What an adapter does not claim is not tested; what it claims must hold. */
@@ -277,7 +278,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       const bomb = 'i=0; while [ $i -lt 100 ]; do sleep 60 & i=$((i+1)); done; wait';
       const ended = await finish(runtime, container, {
         command: ['sh', '-c', `(${bomb}); sleep 60`],
-        timeoutSeconds: 3,
+        timeoutSeconds: 6,
       });
       expect(ended.stderr).not.toBe('');
       expect(ended.timedOut).toBe(true);
@@ -388,7 +389,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
         readWhenWritten = read;
       });
       const errors = text(execution.stderr);
-      await until(() => execution.stdout.readableLength > 0);
+      await eventually(() => execution.stdout.readableLength > 0);
       let largest = 0;
       for await (const chunk of execution.stdout) {
         read += (chunk as Buffer).length;
@@ -449,7 +450,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       const mark = uniqueNumber();
       const ended = await finish(runtime, container, {
         command: ['sh', '-c', family(mark, claims)],
-        timeoutSeconds: 4,
+        timeoutSeconds: 8,
       });
       expect(ended).toMatchObject({ status: 124, timedOut: true });
       // The family was there: each of its members said so.
@@ -468,7 +469,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
         signal: abort.signal,
       });
       const ended = outcome(execution);
-      await until(async () => (await countProcesses(runtime, container, mark)) >= membersOf(claims));
+      await eventually(async () => (await countProcesses(runtime, container, mark)) >= membersOf(claims));
       abort.abort();
       expect(await ended).toMatchObject({ status: 137, timedOut: false });
       expect(await countProcesses(runtime, container, mark)).toBe(0);
@@ -534,20 +535,20 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
         ],
         terminal: { rows: 40, columns: 100 },
         stdin: true,
-        timeoutSeconds: 30,
+        timeoutSeconds: 120,
       });
       let seen = '';
       execution.stdout.on('data', (chunk: Buffer) => {
         seen += chunk.toString('utf8');
       });
       const errors = text(execution.stderr);
-      await until(() => seen.includes('40 100'));
+      await eventually(() => seen.includes('40 100'));
       await execution.resize({ rows: 24, columns: 80 });
-      await until(() => seen.includes('24 80'));
+      await eventually(() => seen.includes('24 80'));
       execution.stdin?.write('typed\n');
       const end = await execution.end;
       expect(end.status).toBe(0);
-      await until(() => seen.includes('<typed>'));
+      await eventually(() => seen.includes('<typed>'));
       expect(await errors).toBe('');
     });
   });
@@ -680,13 +681,4 @@ async function expectCode(promise: Promise<unknown>, code: string): Promise<void
     (reason: unknown) => reason,
   );
   expect(hasCode(error, code), `expected ${code}, got ${String(error)}`).toBe(true);
-}
-
-/** Waits for a condition, at most 20 s. */
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('The condition did not come true within 20 s.');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { type Ground, sceneOn } from '../end-to-end/main-path.ts';
 import { coppiceIn } from '../support/coppice.ts';
+import { hangs } from '../support/eventually.ts';
 import { makeRepository } from '../support/repository.ts';
 
 const bubblewrap: Ground = {
@@ -150,13 +151,12 @@ describe('what an agent plants', () => {
       expect(done.stdout + done.stderr).not.toMatch(/\x1b\[31m\x07/);
     }
     // The daemon has looked at it too.
-    await vi.waitFor(() => expect(existsSync(worktree)).toBe(false), { timeout: 20_000 });
+    await vi.waitFor(() => expect(existsSync(worktree)).toBe(false), { timeout: hangs });
     await cli.run(['daemon', 'stop']);
     expect(existsSync(canary)).toBe(false);
     expect(said).toContain('checkpoint one: 0');
     repository.git('fsck', '--strict', '--no-dangling');
-    // Some thirty processes, one after the other.
-  }, 240_000);
+  });
 
   it('takes nothing out of the host: links stay links, the alternates of the agent are nobody’s business', async () => {
     const scene = sceneOn(bubblewrap, { 'a.txt': 'a\n' });

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { directoryWatcher } from '../../src/watch/directories.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, hangs } from '../support/eventually.ts';
 import { temporaryDirectory } from '../support/repository.ts';
 import { observe, watcherContract } from './contract.ts';
 
@@ -29,7 +29,7 @@ describe('the directory watcher', () => {
     const root = temporaryDirectory();
     const observed = await observe(directoryWatcher({ limit: 3 }), root);
     for (let index = 0; index < 9; index++) mkdirSync(join(root, `d${index}`));
-    await expect.poll(() => observed.degraded.length, { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => observed.degraded.length, { timeout: hangs }).toBe(1);
     expect(observed.watch.size).toBe(0);
   });
 
@@ -57,14 +57,14 @@ describe('the directory watcher', () => {
     const name = Buffer.from([0x66, 0xff, 0xfe]);
     mkdirSync(Buffer.concat([Buffer.from(`${root}/`), name]));
     writeFileSync(Buffer.concat([Buffer.from(`${root}/`), name, Buffer.from('/file')]), 'x');
-    await expect.poll(() => observed.hints.has(name.toString('latin1')), { timeout: 15_000 }).toBe(true);
+    await expect.poll(() => observed.hints.has(name.toString('latin1')), { timeout: hangs }).toBe(true);
     await expect
       .poll(
         () => {
           writeFileSync(Buffer.concat([Buffer.from(`${root}/`), name, Buffer.from('/later')]), 'x');
           return observed.hints.has(`${name.toString('latin1')}/later`);
         },
-        { timeout: 15_000 },
+        { timeout: hangs },
       )
       .toBe(true);
   });
@@ -91,7 +91,7 @@ describe('the directory watcher', () => {
           writeFileSync(join(root, 'sub/later'), 'x');
           return observed.degraded.length > 0 || observed.hints.has('sub/later');
         },
-        { timeout: 15_000 },
+        { timeout: hangs },
       )
       .toBe(true);
   });

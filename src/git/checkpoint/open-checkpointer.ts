@@ -126,18 +126,18 @@ export async function openCheckpointer(
     const pack = openPackWriter(packDirectory, format);
     compared = undefined;
     try {
-      const { edits, unsettled } = await compare(scope, tip, asked.rehash ?? false, pack);
+      const { edits, unsettled, looked } = await compare(scope, tip, asked.rehash ?? false, pack);
       const held = state.held();
       const published =
         edits.length === 0 ? undefined : await publisher.publish({ tip, edits, asked, pack, date: now() });
       root = published?.tip.tree ?? tip.tree;
       compared = root;
-      if (edits.length === 0) return { tip: tip.commit, checkpoint: undefined, changes: [], held, unsettled };
+      if (edits.length === 0) return { tip: tip.commit, checkpoint: undefined, changes: [], held, unsettled, looked };
       if (published === undefined) return { again: [...(paths ?? []), ...edits.map(({ path }) => path)], unsettled };
       made += 1;
       if (made % tidyEvery === 0) trees.keepOnly(root);
       const { tip: after, changes } = published;
-      return { tip: after.commit, checkpoint: after.commit, changes, held, unsettled };
+      return { tip: after.commit, checkpoint: after.commit, changes, held, unsettled, looked };
     } finally {
       await pack.release();
     }

@@ -35,6 +35,8 @@ export interface Comparison {
   /** In order of path. Content that is new is in the pack. */
   readonly edits: readonly Edit[];
   readonly unsettled: boolean;
+  /** Milliseconds that comparing took, without reading any file. */
+  readonly looked: number;
 }
 
 export interface CompareRequest {
@@ -177,7 +179,9 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
 
   return {
     async compare({ scope, root: tree, rehash, settings, pack }) {
+      const begun = performance.now();
       const findings = await scanNow(scope, tree, rehash);
+      const looked = performance.now() - begun;
       settleDirectories(findings);
       const open = held.settle(findings, rehash);
       const gated = gate(open, limits, held.wasOverflow);
@@ -214,7 +218,7 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
           if (known.has(reading.entry.oid) || !(await holdsSecret(suspect, reading))) await take(suspect, reading);
         }
       });
-      return { edits: edits.sort(byPath), unsettled };
+      return { edits: edits.sort(byPath), unsettled, looked };
     },
     async survey(tree) {
       directories = new Set((await scanNow(everything, tree, false)).directories);

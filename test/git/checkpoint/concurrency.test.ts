@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
 import type { BytePath } from '../../../src/domain/byte-path.ts';
+import { hangs } from '../../support/eventually.ts';
 import { makeEnvironment, type TestEnvironment } from './support.ts';
 
 async function bundle(environment: TestEnvironment): Promise<string> {
@@ -122,7 +123,7 @@ test('a lock that goes away is waited for, without making the commit again', asy
   writeFileSync(lock, '');
   environment.write({ a: 'x' });
   const pending = checkpointer.checkpoint({ cause: 'edit', paths: ['a' as BytePath] });
-  await expect.poll(() => packs(environment), { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(() => packs(environment), { timeout: hangs }).toBeGreaterThan(0);
   rmSync(lock);
   expect((await pending).checkpoint).toBe(environment.tip());
   expect(packs(environment)).toBe(1);

@@ -68,7 +68,7 @@ describe('what a process inside may do', () => {
     const docker = runtime();
     const id = await startContainer(docker, { root: true, image: testEngine().base });
     const script = 'setpriv --reuid 1234 --clear-groups sh -c "sleep 76543; :" & echo up; wait';
-    const ended = await finish(docker, id, { command: ['sh', '-c', script], root: true, timeoutSeconds: 2 });
+    const ended = await finish(docker, id, { command: ['sh', '-c', script], root: true, timeoutSeconds: 6 });
     expect(ended).toMatchObject({ stdout: 'up\n', timedOut: true });
     const left = await finish(docker, id, { command: ['sh', '-c', 'grep -l 7654[3] /proc/[0-9]*/cmdline'] });
     expect(left.stdout).toBe('');
@@ -79,7 +79,7 @@ test('ending an exec needs no more than a busybox shell', async () => {
   const docker = runtime();
   const id = await startContainer(docker);
   const script = 'env -i setsid sleep 76544 & ( ( sleep 76544 & ) & ); echo up; wait; sleep 76544';
-  const ended = await finish(docker, id, { command: ['sh', '-c', script], timeoutSeconds: 2 });
+  const ended = await finish(docker, id, { command: ['sh', '-c', script], timeoutSeconds: 6 });
   expect(ended).toMatchObject({ stdout: 'up\n', status: 124, timedOut: true });
   const left = await finish(docker, id, { command: ['sh', '-c', 'grep -l 7654[4] /proc/[0-9]*/cmdline'] });
   expect(left.stdout).toBe('');

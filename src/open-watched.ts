@@ -2,6 +2,7 @@
 
 import type { Places } from './daemon/main.ts';
 import type { Listed, Watched } from './daemon/watched.ts';
+import type { Held } from './domain/change.ts';
 import { CoppiceError } from './domain/error.ts';
 import { findContainer } from './environment/container.ts';
 import { checkpointerRequest, type Environment } from './environment/environment.ts';
@@ -88,6 +89,7 @@ async function openWatched(workplace: Workplace, environment: Environment): Prom
   const { commonDirectory, id } = workplace.repository;
   const { name, directories } = environment;
   let made = 0;
+  let held: readonly Held[] = [];
   /** Beside the checkpoints, never before one. */
   let settling: NodeJS.Timeout | undefined;
   const tidy = () => {
@@ -114,6 +116,7 @@ async function openWatched(workplace: Workplace, environment: Environment): Prom
         ...(paths === undefined ? {} : { paths }),
         ...(operation === undefined ? {} : { operation }),
       });
+      held = done.held;
       if (done.checkpoint !== undefined) tidy();
       return { ...done, cause: actual };
     },
@@ -121,7 +124,7 @@ async function openWatched(workplace: Workplace, environment: Environment): Prom
     async importCommits() {
       const before = await readEnvironment(workplace, name);
       if (before === undefined) throw gone(environment);
-      const after = await importCommits(workplace, before);
+      const after = await importCommits(workplace, before, held);
       if (after.at.head === before.at.head) return [];
       const commits = await workplace.repository.log({
         start: after.at.head,

@@ -11,7 +11,7 @@ import { defaultBranchPrefix } from './domain/ref-layout.ts';
 import { machineImage } from './domain/spec.ts';
 import { cacheDirectory } from './environment/running-execs.ts';
 import type { CheckpointerFor, Report, Workplace } from './environment/workplace.ts';
-import { type CheckpointerRequest, defaultHoldLimits } from './git/checkpointer.ts';
+import { type CheckpointerRequest, defaultHoldLimits, type SecretSearch } from './git/checkpointer.ts';
 import { type HostGit, hostGit } from './git/host-git.ts';
 import { openRepository } from './git/native/open.ts';
 import type { Repository } from './git/repository.ts';
@@ -68,6 +68,15 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
     surroundings,
     repository,
     merging: whenNeeded(async () => (await import('./git/merge/merging.ts')).createMerging(surroundings, repository)),
+    leaks: whenNeeded(async () => {
+      const { openLeakSearch } = await import('./git/leaks/open-leak-search.ts');
+      return openLeakSearch({
+        git,
+        branchPrefix: settings.branchPrefix ?? defaultBranchPrefix,
+        cacheOf: (name) => cacheDirectory(commonDirectory, name),
+        searchFor: (allow) => secretSearch(settings, allow),
+      });
+    }),
     worktrees: whenNeeded(async () => {
       const { createWorktrees } = await import('./git/worktree/worktrees.ts');
       const { dataDirectory } = surroundings;
@@ -131,12 +140,7 @@ function checkpointerRequest(
   commonDirectory: string,
   settings: UserSettings,
 ): CheckpointerRequest {
-  const { fileBytes, checkpointBytes, checkpointFiles, secrets, allow } = {
-    ...defaultHoldLimits,
-    secrets: 'on',
-    allow: [],
-    ...definedOf(settings.hold ?? {}),
-  };
+  const { fileBytes, checkpointBytes, checkpointFiles } = { ...defaultHoldLimits, ...definedOf(settings.hold ?? {}) };
   return {
     name: wanted.name,
     tree: wanted.directories.tree,
@@ -145,8 +149,12 @@ function checkpointerRequest(
     cache: join(cacheDirectory(commonDirectory, wanted.name), 'stat-cache'),
     registration: join(commonDirectory, 'worktrees', registrationId(wanted.name)),
     limits: { fileBytes, checkpointBytes, checkpointFiles },
-    secrets: secrets === 'off' ? 'off' : { allow: [...allow, ...wanted.allow], values: [] },
+    secrets: secretSearch(settings, wanted.allow),
   };
+}
+
+function secretSearch({ hold }: UserSettings, allow: readonly string[]): SecretSearch | 'off' {
+  return hold?.secrets === 'off' ? 'off' : { allow: [...(hold?.allow ?? []), ...allow], values: [] };
 }
 
 function definedOf<Shape extends object>(given: Shape): { [Key in keyof Shape]: NonNullable<Shape[Key]> } {

@@ -86,7 +86,7 @@ export async function commitTail(workplace: Workplace, start: Environment, reque
   const container = await findContainer(workplace, environment);
   const runtime = await workplace.runtime(environment.record.spec.runtime);
   if (container?.state === 'running' && (await hasGit(runtime, container))) {
-    return { ...(await commitInside(workplace, environment, runtime, container, request)), held };
+    return { ...(await commitInside(workplace, environment, { runtime, container, held }, request)), held };
   }
   return { ...(await commitOutside(workplace, environment, request)), held };
 }
@@ -117,8 +117,7 @@ export async function hasGit(runtime: Runtime, container: Container): Promise<bo
 async function commitInside(
   workplace: Workplace,
   environment: Environment,
-  runtime: Runtime,
-  container: Container,
+  { runtime, container, held }: { runtime: Runtime; container: Container; held: readonly Held[] },
   request: CommitRequest,
 ): Promise<Omit<Committed, 'held'>> {
   const { at } = environment;
@@ -143,7 +142,7 @@ async function commitInside(
   const output = `${done.stdout}${done.stderr}`.trim();
   if (done.status === headMoved) throw moved(environment);
   if (done.status !== 0) throw refused(environment, done.status, output);
-  const after = await importCommits(workplace, environment);
+  const after = await importCommits(workplace, environment, held);
   return { environment: after, commit: after.at.head, output, made: 'inside' };
 }
 

@@ -8,6 +8,7 @@ import type { Conflict, MergeOutcome } from '../git/merging.ts';
 import { commitTail, inProgress } from './commit.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
+import { refuseLeakyChanges, refuseLeakyCommits } from './leaks.ts';
 import { reconcileFully } from './reconcile.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -19,6 +20,8 @@ export interface MergeRequest {
   readonly message: string | undefined;
   /** Conflict markers in the work are no reason to refuse. */
   readonly allowMarkers: boolean;
+  /** Neither is what looks like a secret in the agent's own commits. */
+  readonly allowSecrets: boolean;
 }
 
 export interface Merged {
@@ -56,10 +59,26 @@ async function refuseConflict(
   if (before === undefined) await refuseUnknown(workplace, request.into);
   const { environment, operation, held } = await reconcileFully(workplace, start);
   if (operation !== undefined) throw inProgress(environment, operation);
+  if (!request.allowSecrets) await refuseLeaks(workplace, environment, request, before);
   if (before === undefined || request.strategy === 'ff-only') return held;
   const outcome = await workplace.merging.merge(before, environment.at.tip, { keep: false });
   if (outcome.kind === 'conflict') throw conflict(environment, request.into, outcome.conflicts);
   return held;
+}
+
+/** A squash brings files only: what an earlier commit had in it stays behind. */
+async function refuseLeaks(
+  workplace: Workplace,
+  environment: Environment,
+  { strategy }: MergeRequest,
+  into: Oid | undefined,
+): Promise<void> {
+  const { at } = environment;
+  if (strategy !== 'squash' || into === undefined) await refuseLeakyCommits(workplace, environment, into);
+  else {
+    const before = (await workplace.repository.mergeBase(into, at.head)) ?? (await workplace.repository.emptyTree());
+    await refuseLeakyChanges(workplace, environment, { before, after: at.head });
+  }
 }
 
 /** A branch that does not exist is born by a merge only where somebody has it checked out unborn; else it is a slip. */

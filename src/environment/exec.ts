@@ -6,11 +6,13 @@ import type { Held } from '../domain/change.ts';
 import type { ExecRecord } from '../domain/environment.ts';
 import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
+import type { Leak } from '../git/leaks.ts';
 import type { ExecEnd, ExecRequest, Execution, Runtime } from '../runtime/runtime.ts';
 import { bringInOutside } from './commit.ts';
 import { layoutOf, runInside, runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
 import { Excerpt } from './excerpt.ts';
+import { findLeaks } from './leaks.ts';
 import { type Reconciled, reconcile } from './reconcile.ts';
 import { type RecordFile, updateRecord } from './record.ts';
 import { describeCommand, noteExec } from './running-execs.ts';
@@ -40,6 +42,8 @@ export interface Executed {
   readonly stderr: string;
   readonly checkpoint: Oid | undefined;
   readonly held: readonly Held[];
+  /** What looks like a secret in commits made inside. */
+  readonly leaks: readonly Leak[];
   readonly notImported: CoppiceError | undefined;
 }
 
@@ -86,6 +90,7 @@ export async function execInside(
     stderr: output.stderr.text(),
     checkpoint: after.checkpoint,
     held: after.held,
+    leaks: await findLeaks(workplace, after.environment),
     notImported: after.notImported,
   };
 }

@@ -3,7 +3,8 @@
  * so. The folded checkpoints, and whatever a rewrite leaves behind, stay reachable under tails/.
  */
 
-import type { Change } from '../domain/change.ts';
+import { type BytePath, bytePathFromText, textOf } from '../domain/byte-path.ts';
+import type { Change, Held } from '../domain/change.ts';
 import { type Cause, checkpointMessage } from '../domain/checkpoint.ts';
 import { hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
@@ -19,6 +20,8 @@ export interface FollowRequest {
   readonly cause: Cause;
   /** Made on the host: the agent's own repository must still be told. */
   readonly outside?: boolean;
+  /** What the checkpoints hold: there the new commit says what is recorded, as nobody else could. */
+  readonly held?: readonly Held[];
   /** Further updates that belong to the same transaction. */
   readonly also?: (environment: Environment) => Promise<readonly RefUpdate[]>;
 }
@@ -69,16 +72,30 @@ async function tipOver(workplace: Workplace, environment: Environment, request: 
     repository.readCommit(environment.at.tip),
     repository.readCommit(request.head),
   ]);
-  if (before.tree === after.tree) return request.head;
+  const tree = await withHeldOf(workplace, after.tree, before.tree, request.held ?? []);
+  if (tree === after.tree) return request.head;
   const message = checkpointMessage({
     environment: environment.name,
     cause: request.cause,
-    changes: await changesBetween(workplace, after.tree, before.tree),
+    changes: await changesBetween(workplace, after.tree, tree),
     execs: [],
     operation: undefined,
   });
   const author = environment.record.author;
-  return repository.writeCommit({ tree: before.tree, parents: [request.head], author, committer: author, message });
+  return repository.writeCommit({ tree, parents: [request.head], author, committer: author, message });
+}
+
+/** The files as they are, but each held path as the commit has it: git took what a checkpoint left out. */
+async function withHeldOf(workplace: Workplace, commit: Oid, files: Oid, held: readonly Held[]): Promise<Oid> {
+  if (held.length === 0 || commit === files) return files;
+  const { repository } = workplace;
+  const isHeld = (path: BytePath) => held.some((one) => path === one.path || path.startsWith(`${one.path}/`));
+  const edits = (await repository.treeChanges(commit, files)).flatMap(({ path, before }) => {
+    const text = textOf(path);
+    const whole = bytePathFromText(text) === path;
+    return whole && isHeld(path) ? [{ path: text, entry: before ?? null }] : [];
+  });
+  return edits.length === 0 ? files : repository.writeTree(files, edits);
 }
 
 /** Whether moving HEAD would leave a commit or checkpoint unreachable. */

@@ -1,6 +1,7 @@
 /** Brings the agent's own commits and branches out, and makes the environment's branch follow its HEAD. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Held } from '../domain/change.ts';
 import { hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { isRefName, shortName } from '../domain/ref-name.ts';
@@ -32,9 +33,13 @@ export async function noteHint(workplace: Workplace, environment: Environment, h
 
 /**
  * Needs the running container. Checkpoint first, so that the files as they are stay the branch's tree. One import at a
- * time per environment; whoever waited finds nothing left to do.
+ * time per environment; whoever waited finds nothing left to do. `held`: by that checkpoint.
  */
-export async function importCommits(workplace: Workplace, environment: Environment): Promise<Environment> {
+export async function importCommits(
+  workplace: Workplace,
+  environment: Environment,
+  held: readonly Held[],
+): Promise<Environment> {
   return withLock(`import ${workplace.repository.commonDirectory} ${environment.name}`, async () => {
     const hint = await workplace.agentGit.readHeadHint(environment.directories.git);
     if (hint === (await readNotedHint(workplace, environment))) {
@@ -46,13 +51,18 @@ export async function importCommits(workplace: Workplace, environment: Environme
       known: [environment.refs.branch, environment.refs.prefix],
     });
     const now = (await readEnvironment(workplace, environment.name)) ?? environment;
-    const after = await follow(workplace, now, fetched);
+    const after = await follow(workplace, now, fetched, held);
     await noteHint(workplace, environment, hint);
     return after;
   });
 }
 
-async function follow(workplace: Workplace, environment: Environment, fetched: Fetched): Promise<Environment> {
+async function follow(
+  workplace: Workplace,
+  environment: Environment,
+  fetched: Fetched,
+  held: readonly Held[],
+): Promise<Environment> {
   const head = fetched.head ?? environment.at.head;
   // A commit made on the host that is still on its way in: the agent's HEAD is behind, not elsewhere.
   const pending = environment.at.outside;
@@ -60,6 +70,7 @@ async function follow(workplace: Workplace, environment: Environment, fetched: F
   const followed = await followHead(workplace, environment, {
     head: behind ? environment.at.head : head,
     cause: 'commit inside',
+    held,
     ...(behind ? { outside: true } : {}),
   });
   // A branch that was refused or broken keeps none of the others' commits in, but then nobody can tell which are gone.

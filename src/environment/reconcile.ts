@@ -47,7 +47,7 @@ export async function reconcile(
   const operation = await workplace.agentGit.operationInProgress(directories.git);
   const result = await checkpoint(workplace, environment, options, operation);
   const current = (await readEnvironment(workplace, environment.name)) ?? environment;
-  const { imported, notImported } = await tryImport(workplace, current);
+  const { imported, notImported } = await tryImport(workplace, current, result.held);
   if (imported.at.tip !== environment.at.tip) await bringIndexAlong(workplace, imported);
   return { environment: imported, checkpoint: result.checkpoint, held: result.held, operation, notImported };
 }
@@ -87,10 +87,10 @@ async function checkpoint(
   }
 }
 
-async function tryImport(workplace: Workplace, environment: Environment) {
+async function tryImport(workplace: Workplace, environment: Environment, held: readonly Held[]) {
   if (!(await hasNewCommits(workplace, environment))) return { imported: environment, notImported: undefined };
   try {
-    return { imported: await importCommits(workplace, environment), notImported: undefined };
+    return { imported: await importCommits(workplace, environment, held), notImported: undefined };
   } catch (error) {
     if (!(error instanceof CoppiceError)) throw error;
     return { imported: environment, notImported: error };
@@ -108,7 +108,7 @@ export async function reconcileFully(
   if (first.notImported === undefined) return first;
   if (!hasCode(first.notImported, 'not-running')) throw first.notImported;
   const imported = await withContainerRunning(workplace, first.environment, () =>
-    importCommits(workplace, first.environment),
+    importCommits(workplace, first.environment, first.held),
   );
   return { ...first, environment: imported, notImported: undefined };
 }

@@ -5,6 +5,7 @@ import type { EnvironmentName } from '../domain/environment-name.ts';
 import type { RefName } from '../domain/ref-name.ts';
 import type { RuntimeKind, Spec } from '../domain/spec.ts';
 import type { Checkpointer } from '../git/checkpointer.ts';
+import type { LeakSearch } from '../git/leaks.ts';
 import type { Merging } from '../git/merging.ts';
 import type { Identity, Repository } from '../git/repository.ts';
 import type { Transport } from '../git/transport.ts';
@@ -74,6 +75,7 @@ export interface Workplace {
   readonly surroundings: Surroundings;
   readonly repository: Repository;
   readonly merging: Merging;
+  readonly leaks: LeakSearch;
   readonly worktrees: Worktrees;
   readonly transport: Transport;
   readonly agentGit: AgentGit;

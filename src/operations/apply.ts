@@ -2,8 +2,9 @@
 import * as z from 'zod/mini';
 import { textOf } from '../domain/byte-path.ts';
 import { findEnvironment } from '../environment/find.ts';
+import { refuseLeakyChanges } from '../environment/leaks.ts';
 import { reconcileFully } from '../environment/reconcile.ts';
-import { nameArgument, operation } from './operation.ts';
+import { flag, nameArgument, operation } from './operation.ts';
 import { count } from './show.ts';
 import { safe } from './views.ts';
 
@@ -14,12 +15,19 @@ export const apply = operation({
     'Three-way against what the files are now; on a conflict the exit status is 4 and nothing has changed. Repeat it after the environment moved on: only what is new is brought.',
   effect: 'write',
   version: 1,
-  input: z.strictObject({ name: nameArgument() }),
-  async run(context, { name }) {
+  input: z.strictObject({
+    name: nameArgument(),
+    allowSecrets: flag(z._default(z.boolean(), false), {
+      help: 'Even with what looks like a secret in a commit made inside.',
+    }),
+  }),
+  async run(context, { name, allowSecrets }) {
     const workplace = await context.workplace();
     const { environment } = await reconcileFully(workplace, await findEnvironment(workplace, name));
     const { at, refs } = environment;
-    const paths = await workplace.merging.applyToCheckout(at.applied ?? at.base, at.tip);
+    const before = at.applied ?? at.base;
+    if (!allowSecrets) await refuseLeakyChanges(workplace, environment, { before, after: at.tip });
+    const paths = await workplace.merging.applyToCheckout(before, at.tip);
     if (at.applied !== at.tip) {
       const update = { name: refs.applied, before: at.applied ?? null, after: at.tip };
       await workplace.repository.updateRefs([update], `coppice: apply ${environment.name}`);

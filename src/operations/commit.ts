@@ -3,8 +3,9 @@ import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
 import { commitTail } from '../environment/commit.ts';
 import { findEnvironment } from '../environment/find.ts';
+import { findLeaks } from '../environment/leaks.ts';
 import { flag, nameArgument, operation } from './operation.ts';
-import { heldView, renderHeld, safe, short } from './views.ts';
+import { heldView, leakView, renderHeld, renderLeaks, safe, short } from './views.ts';
 
 export const commit = operation({
   name: 'commit',
@@ -42,13 +43,15 @@ export const commit = operation({
       subject: message.trim().split('\n')[0] ?? '',
       hookOutput: done.output,
       held: heldView(done.held),
+      leaks: leakView(await findLeaks(workplace, done.environment)),
     };
   },
-  render: ({ commit: oid, subject, name, hookOutput, held }, style) =>
+  render: ({ commit: oid, subject, name, hookOutput, held, leaks }, style) =>
     [
       hookOutput === '' ? '' : style.dim(hookOutput.replace(/[\x00-\x08\x0b-\x1f\x7f]/g, '')),
       `${style.yellow(short(oid))} ${safe(subject)}  ${style.dim(name)}`,
       renderHeld(held, style),
+      renderLeaks(leaks, style),
     ]
       .filter((part) => part !== '')
       .join('\n'),

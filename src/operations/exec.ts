@@ -5,10 +5,11 @@ import type { Environment } from '../environment/environment.ts';
 import { execInside } from '../environment/exec.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { waitUntilReady } from '../environment/ready.ts';
+import { takeUntold } from '../environment/told.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import type { Execution } from '../runtime/runtime.ts';
 import { type Context, flag, nameArgument, operation } from './operation.ts';
-import { heldView, plainStyle, renderHeld } from './views.ts';
+import { heldView, leakView, plainStyle, renderHeld, renderLeaks } from './views.ts';
 
 export const exec = operation({
   name: 'exec',
@@ -59,6 +60,7 @@ export const exec = operation({
       failedToStart: done.end.failedToStart ?? null,
       checkpoint: (done.checkpoint ?? null) as string | null,
       held: heldView(done.held),
+      leaks: leakView(done.leaks),
       problem: done.notImported === undefined ? null : done.notImported.message,
       stdout: done.stdout,
       stderr: done.stderr,
@@ -125,6 +127,7 @@ export async function runStreaming(
       ...(streams === undefined ? {} : { stdout: streams.stdout, stderr: streams.stderr }),
     });
     narrate(context, environment, options, done);
+    await tellHeld(context, workplace, environment, done);
     return done;
   } finally {
     for (const end of ending) end();
@@ -145,8 +148,31 @@ function narrate(
   if (done.end.timedOut) context.report(`Ended after ${options.timeoutSeconds} s.`);
   if (done.notImported !== undefined)
     context.report(`Commits inside are not brought out yet: ${done.notImported.message}`);
-  const held = renderHeld(heldView(done.held), plainStyle);
-  if (held !== '') context.report(held);
+}
+
+/** In full what is new; of the rest that it is still so. */
+async function tellHeld(
+  context: Context,
+  workplace: Workplace,
+  environment: Environment,
+  { held, leaks }: Awaited<ReturnType<typeof execInside>>,
+): Promise<void> {
+  const heldNow = heldView(held);
+  const leaksNow = leakView(leaks);
+  const facts = [...heldNow, ...leaksNow].map((each) => JSON.stringify(each));
+  const fresh = await takeUntold(workplace, environment, facts);
+  const isFresh = (each: object) => fresh.has(JSON.stringify(each));
+  const parts = [
+    renderHeld(heldNow.filter(isFresh), plainStyle),
+    renderLeaks(leaksNow.filter(isFresh), plainStyle),
+    stillLine(environment.name, facts.length - fresh.size),
+  ];
+  for (const part of parts) if (part !== '') context.report(part);
+}
+
+function stillLine(name: string, others: number): string {
+  if (others === 0) return '';
+  return `  held as before: ${others} (\`coppice status ${name}\` lists them)`;
 }
 
 function parseVariables(given: readonly string[]): Record<string, string> {

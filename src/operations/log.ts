@@ -4,11 +4,23 @@ import { trailers } from '../domain/checkpoint.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
+import { findLeaks } from '../environment/leaks.ts';
 import { startOfWork } from '../environment/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import { flag, nameArgument, operation, type Style } from './operation.ts';
-import { age, type CommitView, commitView, safe, short, trailerOf } from './views.ts';
+import {
+  age,
+  type CommitView,
+  commitView,
+  heldView,
+  leakView,
+  renderHeld,
+  renderLeaks,
+  safe,
+  short,
+  trailerOf,
+} from './views.ts';
 
 export const log = operation({
   name: 'log',
@@ -29,14 +41,15 @@ export const log = operation({
   }),
   async run(context, { name, patch, checkpoints, limit }) {
     const workplace = await context.workplace();
-    const { environment } = await reconcile(workplace, await findEnvironment(workplace, name));
+    const { environment, held } = await reconcile(workplace, await findEnvironment(workplace, name));
     const { repository } = workplace;
     const { at } = environment;
     const start = await startOfWork(workplace, environment);
-    const [commits, tail, folded] = await Promise.all([
+    const [commits, tail, folded, leaks] = await Promise.all([
       repository.log({ start: at.head, exclude: [start], limit }),
       repository.log({ start: at.tip, exclude: [at.head], limit }),
       checkpoints ? foldedCheckpoints(workplace, environment, limit) : [],
+      findLeaks(workplace, environment),
     ]);
     const entries = [
       ...(checkpoints ? tail.map((each) => entry('checkpoint', commitView(each))) : []),
@@ -47,13 +60,18 @@ export const log = operation({
       name: environment.name as string,
       entries: patch ? await Promise.all(entries.map((each) => withPatch(workplace, each))) : entries,
       checkpoints: tail.length,
+      held: heldView(held),
+      leaks: leakView(leaks),
     };
   },
-  render({ entries, checkpoints }, style) {
+  render({ entries, checkpoints, held, leaks }, style) {
     const shown = entries.some(({ kind }) => kind === 'checkpoint');
     const tail = checkpoints === 0 || shown ? [] : [style.dim(`${checkpoints} uncommitted (--checkpoints shows them)`)];
-    if (entries.length === 0 && tail.length === 0) return style.dim('Nothing since the base.');
-    return [...tail, ...entries.map((each) => renderEntry(each, style))].join('\n');
+    const nothing = entries.length === 0 && tail.length === 0 ? [style.dim('Nothing since the base.')] : [];
+    const lines = entries.map((each) => renderEntry(each, style));
+    return [renderHeld(held, style), renderLeaks(leaks, style), ...nothing, ...tail, ...lines]
+      .filter((part) => part !== '')
+      .join('\n');
   },
 });
 

@@ -23,6 +23,9 @@ export const merge = operation({
     squash: flag(z._default(z.boolean(), false), { help: 'One plain commit instead of a merge commit.' }),
     ffOnly: flag(z._default(z.boolean(), false), { help: 'Only if the branch has not moved on.' }),
     allowMarkers: flag(z._default(z.boolean(), false), { help: 'Even with conflict markers in changed files.' }),
+    allowSecrets: flag(z._default(z.boolean(), false), {
+      help: 'Even with what looks like a secret in a commit made inside.',
+    }),
     remove: flag(z._default(z.boolean(), false), { help: 'Remove the environment afterwards.' }),
   }),
   async run(context, input) {
@@ -39,6 +42,7 @@ export const merge = operation({
       strategy,
       message: input.message,
       allowMarkers: input.allowMarkers,
+      allowSecrets: input.allowSecrets,
     });
     const removed = input.remove ? await removeEnvironment(workplace, done.environment, { force: false }) : undefined;
     return {

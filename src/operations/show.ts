@@ -1,6 +1,7 @@
 /** `show`: one environment in full. */
 import * as z from 'zod/mini';
 import { findEnvironment } from '../environment/find.ts';
+import { findLeaks } from '../environment/leaks.ts';
 import { mergedState, startOfWork } from '../environment/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { containersByName, paintState } from './list.ts';
@@ -12,7 +13,9 @@ import {
   environmentView,
   fileView,
   heldView,
+  leakView,
   renderHeld,
+  renderLeaks,
   safe,
   short,
   stateOf,
@@ -34,12 +37,13 @@ export const show = operation({
     const { repository } = workplace;
     const { at } = environment;
     const start = await startOfWork(workplace, environment);
-    const [containers, commits, tail, files, merged] = await Promise.all([
+    const [containers, commits, tail, files, merged, leaks] = await Promise.all([
       containersByName(workplace, [environment]),
       repository.log({ start: at.head, exclude: [start] }),
       repository.log({ start: at.tip, exclude: [at.head] }),
       repository.diffStat(start, at.tip),
       mergedState(workplace, environment),
+      findLeaks(workplace, environment),
     ]);
     return {
       ...environmentView(environment),
@@ -52,6 +56,7 @@ export const show = operation({
       checkpoints: tail.length,
       files: fileView(files),
       held: heldView(held),
+      leaks: leakView(leaks),
     };
   },
   render(it, style) {
@@ -70,6 +75,7 @@ export const show = operation({
       it.checkpoints === 0 ? '' : `  ${style.dim(`${count(it.checkpoints, 'checkpoint')} since`)}`,
       renderFiles(it.files, style),
       renderHeld(it.held, style),
+      renderLeaks(it.leaks, style),
     ];
     return parts.filter((part) => part !== '').join('\n');
   },

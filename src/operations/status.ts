@@ -1,12 +1,13 @@
 /** `status`: what is going on in an environment now. */
 import * as z from 'zod/mini';
 import { findEnvironment } from '../environment/find.ts';
+import { findLeaks } from '../environment/leaks.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { describeCommand, runningExecs } from '../environment/running-execs.ts';
 import { containersByName, paintState } from './list.ts';
 import { nameArgument, operation, type Style } from './operation.ts';
 import { count } from './show.ts';
-import { age, environmentView, heldView, renderHeld, safe, stateOf } from './views.ts';
+import { age, environmentView, heldView, leakView, renderHeld, renderLeaks, safe, stateOf } from './views.ts';
 
 export const status = operation({
   name: 'status',
@@ -20,12 +21,13 @@ export const status = operation({
     const { environment, held, operation: underWay, notImported } = reconciled;
     const { repository, daemon } = workplace;
     const { at } = environment;
-    const [containers, tail, tip, execs, facts] = await Promise.all([
+    const [containers, tail, tip, execs, facts, leaks] = await Promise.all([
       containersByName(workplace, [environment]),
       repository.log({ start: at.tip, exclude: [at.head] }),
       repository.readCommit(at.tip),
       runningExecs(repository.commonDirectory, environment.name),
       daemon.facts(),
+      findLeaks(workplace, environment),
     ]);
     const watched = facts?.environments.find(
       (each) => each.name === environment.name && each.repository === repository.id,
@@ -43,6 +45,7 @@ export const status = operation({
       watch: watched?.watch ?? ('none' as const),
       watchProblem: watched?.lastError ?? watched?.reason ?? null,
       held: heldView(held),
+      leaks: leakView(leaks),
       problem: notImported === undefined ? null : `commits inside are not brought out yet: ${notImported.message}`,
     };
   },
@@ -57,6 +60,7 @@ export const status = operation({
       watchLine(it.watch, it.watchProblem, style),
       it.problem === null ? '' : `  ${style.red(safe(it.problem, 400))}`,
       renderHeld(it.held, style),
+      renderLeaks(it.leaks, style),
     ];
     return parts.filter((part) => part !== '').join('\n');
   },

@@ -7,6 +7,7 @@ import { shortOid } from '../domain/oid.ts';
 import { shortName } from '../domain/ref-name.ts';
 import type { Environment } from '../environment/environment.ts';
 import { isMaterialized } from '../environment/materialize.ts';
+import type { Leak } from '../git/leaks.ts';
 import type { CommitInfo, FileDiff } from '../git/repository.ts';
 import type { Container } from '../runtime/runtime.ts';
 import type { Style } from './operation.ts';
@@ -54,6 +55,11 @@ export function heldView(held: readonly Held[]) {
 }
 export type HeldView = ReturnType<typeof heldView>;
 
+export function leakView(leaks: readonly Leak[]) {
+  return leaks.map(({ commit, path, detail }) => ({ commit: commit as string, path: textOf(path), detail }));
+}
+export type LeakView = ReturnType<typeof leakView>;
+
 export function changeView(changes: readonly Change[]) {
   return changes.map(({ path, kind, lines }) => ({ path: textOf(path), kind: kind as string, lines: lines ?? null }));
 }
@@ -100,6 +106,18 @@ export function renderHeld(held: HeldView, style: Style): string {
     .map(({ path, detail }) => `  ${style.yellow('held')} ${safe(path)}  ${style.dim(safe(detail))}`);
   const more = held.length > 10 ? [`  … and ${held.length - 10} more (--json lists all)`] : [];
   return [...shown, ...more].join('\n');
+}
+
+export function renderLeaks(leaks: LeakView, style: Style): string {
+  if (leaks.length === 0) return '';
+  const shown = leaks.slice(0, 10).map(({ commit, path, detail }) => {
+    return `  ${style.red('secret?')} ${safe(path)} in commit ${style.yellow(short(commit))}  ${style.dim(safe(detail))}`;
+  });
+  const more = leaks.length > 10 ? [`  … and ${leaks.length - 10} more (--json lists all)`] : [];
+  const hint = style.dim(
+    '  `merge` and `apply` refuse while it is in there: amend the commit inside, or allow the path',
+  );
+  return [...shown, ...more, hint].join('\n');
 }
 
 /** `5 s`, `12 min`, `3 h`, `4 d`. */

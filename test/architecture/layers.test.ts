@@ -26,6 +26,7 @@ const interfaces = new Set([
   'git/worktree.ts',
   'git/transport.ts',
   'git/checkpointer.ts',
+  'git/leaks.ts',
   'runtime/runtime.ts',
   'watch/watch.ts',
 ]);

@@ -82,3 +82,51 @@ it('paths allowed by the repository go in, by the user’s settings at once, a k
   expect((await cli.json<Status & Record<string, unknown>>(['status', 'one'])).held).toEqual([]);
   expect(repository.git('show', 'coppice/one:other')).toContain(awsSecret);
 });
+
+const commitKey = 'cat > deploy.env; echo work > work.md; git add -A; git commit -qm Work';
+
+interface Leaks {
+  readonly leaks: readonly { readonly commit: string; readonly path: string; readonly detail: string }[];
+}
+
+it('a key in a commit of the agent is kept and told, and leaves by no door until it is out of it or allowed', async () => {
+  const { repository, cli, create } = sceneOn(sandbox);
+  await create('one');
+  const wrote = await cli.run(['exec', 'one', '--', 'sh', '-c', commitKey], { input: awsEnvironment });
+  expect(wrote).toMatchObject({ status: 0, stderr: expect.stringMatching(/deploy\.env in commit \w+ .*\(line 2\)/) });
+  expect((await cli.run(['exec', 'one', '--', 'true'])).stderr).toBe(
+    '  held as before: 1 (`coppice status one` lists them)\n',
+  );
+  const commit = repository.git('rev-parse', 'coppice/one');
+  const leaks = [{ commit, path: 'deploy.env', detail: 'looks like an AWS secret access key (line 2)' }];
+  for (const command of ['status', 'log', 'show']) {
+    expect((await cli.json<Leaks & Record<string, unknown>>([command, 'one'])).leaks).toEqual(leaks);
+  }
+  const before = repository.git('for-each-ref');
+  for (const hand of [['merge'], ['merge', '--squash'], ['merge', '--ff-only'], ['apply']]) {
+    const refused = await cli.run([...hand, 'one']);
+    expect(refused).toMatchObject({ status: 6, stderr: expect.stringContaining('deploy.env') });
+    expect(refused.stderr).not.toContain(awsSecret);
+  }
+  expect(repository.git('for-each-ref')).toBe(before);
+  expect(repository.git('status', '--porcelain')).toBe('');
+
+  await cli.run(['exec', 'one', '--', 'sh', '-c', 'git rm -q deploy.env && git commit -qm Oops']);
+  expect((await cli.run(['merge', 'one'])).status).toBe(6);
+  await cli.json(['merge', '--squash', 'one']);
+  expect(repository.git('log', '-p', 'main')).not.toContain(awsSecret);
+
+  await cli.run(['exec', 'one', '--', 'sh', '-c', 'git reset -q --soft HEAD~2 && git commit -qm Again']);
+  expect(await cli.json(['status', 'one'])).toMatchObject({ leaks: [], held: [] });
+  await cli.json(['merge', 'one']);
+  expect(repository.git('log', '-p', 'main')).not.toContain(awsSecret);
+});
+
+it('--allow-secrets hands it on all the same', async () => {
+  const { repository, cli, create } = sceneOn(sandbox);
+  await create('one');
+  await cli.run(['exec', 'one', '--', 'sh', '-c', commitKey], { input: awsEnvironment });
+  await cli.json(['merge', 'one', '--allow-secrets']);
+  expect(repository.git('show', 'main:deploy.env')).toContain(awsSecret);
+  expect(await cli.json(['status', 'one'])).toMatchObject({ leaks: [] });
+});

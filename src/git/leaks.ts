@@ -1,0 +1,37 @@
+/**
+ * Looks for secrets in commits that are made already. A checkpoint leaves out what looks like one; a commit that an agent
+ * makes with git has its name and cannot be changed, so it is brought in as it is and what is in it is told.
+ */
+import type { BytePath } from '../domain/byte-path.ts';
+import type { EnvironmentName } from '../domain/environment-name.ts';
+import type { Oid } from '../domain/oid.ts';
+
+export interface Leak {
+  readonly commit: Oid;
+  readonly path: BytePath;
+  /** One clause for people, without the value: `looks like a GitHub token (line 3)`. */
+  readonly detail: string;
+}
+
+export interface CommitSearch {
+  /** Whose commits: what was found in each is remembered with its caches. */
+  readonly name: EnvironmentName;
+  readonly head: Oid;
+  /** Commits to leave out with all that they reach, on top of what the user's own branches, remote branches and tags do. */
+  readonly without: readonly Oid[];
+  /** Patterns as in .gitignore: paths that may have what looks like a secret. */
+  readonly allow: readonly string[];
+}
+
+export interface ChangeSearch {
+  readonly before: Oid;
+  readonly after: Oid;
+  readonly allow: readonly string[];
+}
+
+export interface LeakSearch {
+  /** Oldest commit first. What a parent has already does not count, nor does what the user's own references reach. */
+  inCommits(search: CommitSearch): Promise<readonly Leak[]>;
+  /** What `after` has and `before` has not, whatever commits lie between; told of `after`. */
+  inChanges(search: ChangeSearch): Promise<readonly Leak[]>;
+}

@@ -1,0 +1,112 @@
+/** Secrets in commits that are made already are found on objects: once, where they came in, and nowhere else. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { textOf } from '../../src/domain/byte-path.ts';
+import { parseEnvironmentName } from '../../src/domain/environment-name.ts';
+import { type Oid, parseOid } from '../../src/domain/oid.ts';
+import type { SecretSearch } from '../../src/git/checkpointer.ts';
+import { hostGit } from '../../src/git/host-git.ts';
+import { openLeakSearch } from '../../src/git/leaks/open-leak-search.ts';
+import type { Leak } from '../../src/git/leaks.ts';
+import { surroundingsOf } from '../../src/platform/surroundings.ts';
+import { makeRepository, type TestRepositoryOptions } from '../support/repository.ts';
+import { awsEnvironment, githubToken } from './checkpoint/secrets/made-up.ts';
+
+const name = parseEnvironmentName('one');
+const told = (leaks: readonly Leak[]) => leaks.map(({ commit, path }) => `${commit.slice(0, 7)} ${textOf(path)}`);
+
+/** A repository with `main`, and the branch of an environment checked out. */
+function scene(options: TestRepositoryOptions & { readonly secrets?: 'off' } = {}) {
+  const repository = makeRepository(options);
+  repository.git('checkout', '-q', '-b', 'coppice/one');
+  const cache = join(repository.directory, 'cache');
+  const common = join(repository.path, '.git');
+  const search = openLeakSearch({
+    git: hostGit(common, surroundingsOf(repository.path, repository.env)),
+    branchPrefix: 'coppice/',
+    cacheOf: () => cache,
+    searchFor: (allow): SecretSearch | 'off' => options.secrets ?? { allow, values: [] },
+  });
+  const oid = (revision: string) => parseOid(repository.git('rev-parse', revision));
+  const inCommits = (without: readonly Oid[] = [], allow: readonly string[] = []) =>
+    search.inCommits({ name, head: oid('HEAD'), without, allow });
+  const commit = (files: Record<string, string>) => repository.commit('c', files).slice(0, 7);
+  return { repository, cache, search, oid, inCommits, commit };
+}
+
+test('a commit with a key is told with path, line and commit; later commits without it do not clear it', async () => {
+  const { inCommits, commit } = scene();
+  const first = commit({ 'src/a': 'work\n', 'my keys/ü.env': awsEnvironment });
+  commit({ 'my keys/ü.env': 'nothing any more\n' });
+  const leaks = await inCommits();
+  expect(told(leaks)).toEqual([`${first} my keys/ü.env`]);
+  expect(leaks[0]?.detail).toBe('looks like an AWS secret access key (line 2)');
+  expect(await inCommits([], ['my keys/'])).toEqual([]);
+});
+
+test('what was there before, was moved, copied or edited around is nothing new', async () => {
+  const { repository, inCommits } = scene({ files: { 'token.md': `${githubToken}\n`, a: 'a' } });
+  repository.git('mv', 'token.md', 'docs.md');
+  repository.commit('moved and edited', { 'docs.md': `# Token\n${githubToken}\n` });
+  repository.commit('copied', { copy: `# Token\n${githubToken}\n` });
+  repository.commit('edited', { copy: `# A token\n${githubToken}\n` });
+  expect(await inCommits()).toEqual([]);
+});
+
+test('what the user’s own references reach is theirs; other environments’ branches are not', async () => {
+  const { repository, inCommits, commit, oid } = scene();
+  const leak = commit({ key: githubToken });
+  repository.git('branch', 'coppice/other');
+  repository.git('update-ref', 'refs/remotes/origin/coppice/one', 'HEAD');
+  expect(told(await inCommits())).toEqual([`${leak} key`]);
+  expect(await inCommits([oid('HEAD')])).toEqual([]);
+  repository.git('branch', 'mine');
+  expect(await inCommits()).toEqual([]);
+});
+
+test('a merge counts for what it adds itself, not for what it brings from the target', async () => {
+  const { repository, inCommits, commit } = scene();
+  commit({ mine: '1' });
+  repository.git('checkout', '-q', 'main');
+  repository.commit('theirs', { theirs: githubToken });
+  repository.git('checkout', '-q', 'coppice/one');
+  repository.git('merge', '-q', '--no-commit', 'main');
+  const merge = commit({ extra: awsEnvironment });
+  expect(told(await inCommits())).toEqual([`${merge} extra`]);
+});
+
+test('between two trees only what is left in the end counts', async () => {
+  const { search, commit, oid } = scene();
+  commit({ key: githubToken });
+  const inChanges = () => search.inChanges({ before: oid('main'), after: oid('HEAD'), allow: [] });
+  expect(told(await inChanges())).toEqual([`${oid('HEAD').slice(0, 7)} key`]);
+  commit({ key: 'gone' });
+  expect(await inChanges()).toEqual([]);
+});
+
+test('a commit is looked at once; a cache that is torn or of another search is not believed', async () => {
+  const { cache, inCommits, commit } = scene();
+  const leak = commit({ key: githubToken });
+  expect(told(await inCommits())).toEqual([`${leak} key`]);
+  const file = join(cache, 'leaks.json');
+  expect(readdirSync(cache)).toEqual(['leaks.json']);
+  const stored = readFileSync(file, 'utf8');
+  expect(stored).not.toContain(githubToken);
+  writeFileSync(file, stored.replace('"key"', '"remembered"'));
+  expect(told(await inCommits())).toEqual([`${leak} remembered`]);
+  expect(told(await inCommits([], ['other/']))).toEqual([`${leak} key`]);
+  writeFileSync(file, stored.slice(0, 40));
+  expect(told(await inCommits())).toEqual([`${leak} key`]);
+});
+
+test('switched off, nothing is searched; a root commit and a SHA-256 repository are no matter', async () => {
+  const off = scene({ secrets: 'off' });
+  off.commit({ key: githubToken });
+  expect(await off.inCommits()).toEqual([]);
+  const { repository, inCommits } = scene({ objectFormat: 'sha256' });
+  repository.git('checkout', '-q', '--orphan', 'coppice/orphan');
+  mkdirSync(join(repository.path, 'd'));
+  const root = repository.commit('root', { 'd/key': githubToken }).slice(0, 7);
+  expect(told(await inCommits())).toEqual([`${root} d/key`]);
+});

@@ -11,7 +11,7 @@ import { defaultBranchPrefix } from './domain/ref-layout.ts';
 import { machineImage } from './domain/spec.ts';
 import { cacheDirectory } from './environment/running-execs.ts';
 import type { CheckpointerFor, Report, Workplace } from './environment/workplace.ts';
-import { type CheckpointerRequest, defaultHoldLimits, type SecretSearch } from './git/checkpointer.ts';
+import { type CheckpointerRequest, defaultHoldLimits, type HoldLimits, type SecretSearch } from './git/checkpointer.ts';
 import { type HostGit, hostGit } from './git/host-git.ts';
 import { openRepository } from './git/native/open.ts';
 import type { Repository } from './git/repository.ts';
@@ -101,6 +101,10 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
       return { spec: { ...spec, image: await buildBaseImage(report) }, runtime };
     },
     buildBaseImage,
+    async sieve(allow) {
+      const { sieveFor } = await import('./git/leaks/sieve.ts');
+      return sieveFor(holdLimits(settings), secretSearch(settings, allow));
+    },
     async openCheckpointer(wanted) {
       const { openCheckpointer } = await import('./git/checkpoint/open-checkpointer.ts');
       return openCheckpointer(request(wanted), await checkpointerTools(git, repository, surroundings));
@@ -140,7 +144,6 @@ function checkpointerRequest(
   commonDirectory: string,
   settings: UserSettings,
 ): CheckpointerRequest {
-  const { fileBytes, checkpointBytes, checkpointFiles } = { ...defaultHoldLimits, ...definedOf(settings.hold ?? {}) };
   return {
     name: wanted.name,
     tree: wanted.directories.tree,
@@ -148,9 +151,14 @@ function checkpointerRequest(
     author: wanted.author,
     cache: join(cacheDirectory(commonDirectory, wanted.name), 'stat-cache'),
     registration: join(commonDirectory, 'worktrees', registrationId(wanted.name)),
-    limits: { fileBytes, checkpointBytes, checkpointFiles },
+    limits: holdLimits(settings),
     secrets: secretSearch(settings, wanted.allow),
   };
+}
+
+function holdLimits({ hold }: UserSettings): HoldLimits {
+  const { fileBytes, checkpointBytes, checkpointFiles } = { ...defaultHoldLimits, ...definedOf(hold ?? {}) };
+  return { fileBytes, checkpointBytes, checkpointFiles };
 }
 
 function secretSearch({ hold }: UserSettings, allow: readonly string[]): SecretSearch | 'off' {

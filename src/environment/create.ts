@@ -1,5 +1,6 @@
 /** Creates an environment: one reference transaction reserves the name, the rest is built, anything that fails is undone. */
 import { humanId } from 'human-id';
+import type { Held } from '../domain/change.ts';
 import { checkpointMessage } from '../domain/checkpoint.ts';
 import type { EnvironmentRecord } from '../domain/environment.ts';
 import { type EnvironmentName, parseEnvironmentName } from '../domain/environment-name.ts';
@@ -22,11 +23,15 @@ export interface CreateRequest extends StartRequest {
   readonly name: string | undefined;
   readonly title: string | undefined;
   readonly flags: Spec;
+  /** Carries the checkout's uncommitted and untracked files along, as a first checkpoint. */
+  readonly withChanges: boolean;
 }
 
 export interface Created {
   readonly environment: Environment;
   readonly timings: Timings;
+  /** Changes of the checkout that were not carried along. */
+  readonly left: readonly Held[];
 }
 
 /** An abort of `signal` undoes what was begun. */
@@ -39,13 +44,24 @@ export async function createEnvironment(
   const name = request.name === undefined ? undefined : parseEnvironmentName(request.name);
   const [start] = await Promise.all([startOf(workplace, request), workplace.repository.requireGit()]);
   const { record, runtime } = await plan(workplace, request, start, report);
+  const changes = request.withChanges ? await changesOfCheckout(workplace, record) : undefined;
   if (record.spec.image !== null) {
     await runtime.prepareImage(record.spec.image, ({ message }) => report(message), signal);
   }
   if (runtime.kind === 'sandbox') await warnIfNotIsolated(runtime, report);
   stopIfAborted(signal);
-  const environment = await reserve(workplace, name, record, start);
-  return build(workplace, environment, runtime, report, signal);
+  const environment = await reserve(workplace, name, record, { ...start, changes: changes?.tree });
+  const built = await build(workplace, environment, runtime, report, signal);
+  return { ...built, left: changes?.held ?? [] };
+}
+
+async function changesOfCheckout({ repository, sieve }: Workplace, { spec }: Pick<EnvironmentRecord, 'spec'>) {
+  return repository.snapshotWorktree(await sieve(spec.hold?.allow ?? []));
+}
+
+/** `changes`: a tree, where the branch begins with a checkpoint of it. */
+interface Beginning extends Start {
+  readonly changes: Oid | undefined;
 }
 
 async function plan(workplace: Workplace, request: CreateRequest, start: Start, report: Report) {
@@ -73,7 +89,7 @@ async function reserve(
   workplace: Workplace,
   wanted: EnvironmentName | undefined,
   draft: Omit<EnvironmentRecord, 'name' | 'branch'>,
-  start: Start,
+  start: Beginning,
 ): Promise<Environment> {
   for (let attempt = 1; ; attempt += 1) {
     const name = wanted ?? generateName();
@@ -102,7 +118,7 @@ async function reserve(
   }
 }
 
-async function firstTip(workplace: Workplace, record: EnvironmentRecord, start: Start): Promise<Oid> {
+async function firstTip(workplace: Workplace, record: EnvironmentRecord, start: Beginning): Promise<Oid> {
   if (start.changes === undefined) return start.base;
   const { repository } = workplace;
   const { tree } = await repository.readCommit(start.base);
@@ -143,7 +159,7 @@ async function build(
   runtime: Runtime,
   report: Report,
   signal: AbortSignal,
-): Promise<Created> {
+): Promise<Omit<Created, 'left'>> {
   try {
     const timings = await materialize(workplace, environment, runtime);
     stopIfAborted(signal);

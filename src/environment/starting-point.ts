@@ -1,4 +1,4 @@
-/** Where a new environment begins: its base, the branch it goes back to, and the uncommitted work it takes along. */
+/** Where a new environment begins: its base, and the branch it goes back to. */
 import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { parseBranch, type RefName, shortName } from '../domain/ref-name.ts';
@@ -9,14 +9,10 @@ export interface StartRequest {
   /** A revision; default: the caller's HEAD. */
   readonly from: string | undefined;
   readonly target: string | undefined;
-  /** Carries the checkout's uncommitted and untracked files along, as a first checkpoint. */
-  readonly withChanges: boolean;
 }
 
 export interface Start {
   readonly base: Oid;
-  /** Where the branch begins: the base, or a checkpoint with the caller's uncommitted changes on it. */
-  readonly changes: Oid | undefined;
   readonly target: RefName | null;
 }
 
@@ -30,8 +26,7 @@ export async function startOf(workplace: Workplace, request: StartRequest): Prom
       hint: '`git branch` lists them; leave --target out to go back to the branch that is checked out.',
     });
   }
-  const changes = request.withChanges ? await repository.snapshotWorktree() : undefined;
-  return { base, changes, target };
+  return { base, target };
 }
 
 function defaultTarget(head: Head): RefName | null {

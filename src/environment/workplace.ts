@@ -7,7 +7,7 @@ import type { RuntimeKind, Spec } from '../domain/spec.ts';
 import type { Checkpointer } from '../git/checkpointer.ts';
 import type { LeakSearch } from '../git/leaks.ts';
 import type { Merging } from '../git/merging.ts';
-import type { Identity, Repository } from '../git/repository.ts';
+import type { Identity, Repository, Sieve } from '../git/repository.ts';
 import type { Transport } from '../git/transport.ts';
 import type { Worktrees } from '../git/worktree.ts';
 import type { Surroundings } from '../platform/surroundings.ts';
@@ -97,6 +97,8 @@ export interface Workplace {
   ): Promise<{ readonly spec: ResolvedSpec; readonly runtime: Runtime }>;
   /** An image made from this machine's own programs, for the engine that answers; its reference. */
   buildBaseImage(report: Report): Promise<string>;
+  /** What of the user's uncommitted changes stays behind, where these paths may look like a secret. */
+  sieve(allow: readonly string[]): Promise<Sieve>;
   openCheckpointer(request: CheckpointerFor): Promise<Checkpointer>;
   /** Fills the stat cache of a tree that was checked out from `tip` a moment ago and that nobody can have changed. */
   seedStatCache(request: CheckpointerFor): Promise<void>;

@@ -5,7 +5,7 @@
  * All methods may run concurrently, in one process and in many; what must not be lost goes through `updateRefs`.
  */
 import type { BytePath } from '../domain/byte-path.ts';
-import type { FileMode, TreeEntry } from '../domain/change.ts';
+import type { FileMode, Held, TreeEntry } from '../domain/change.ts';
 import type { ObjectFormat, Oid } from '../domain/oid.ts';
 import type { RefName } from '../domain/ref-name.ts';
 
@@ -151,9 +151,10 @@ export interface Repository {
   ): Promise<Oid>;
   /**
    * The caller's checkout as a tree: tracked and untracked files as they are, ignored ones left out, through a private
-   * index. The checkout itself is only read. Throws `no-checkout` (kind `usage`) in a bare repository.
+   * index. The checkout itself is only read. What `sieve` names stays as HEAD has it, and its content does not come into
+   * the repository. Throws `no-checkout` (kind `usage`) in a bare repository.
    */
-  snapshotWorktree(): Promise<Oid>;
+  snapshotWorktree(sieve?: Sieve): Promise<Snapshot>;
   /** Objects only; no reference moves. */
   writeCommit(commit: NewCommit): Promise<Oid>;
   /** The tree with no entries, written if need be. */
@@ -175,6 +176,20 @@ export interface Repository {
   worktrees(): Promise<readonly Worktree[]>;
   /** Releases long-lived children. */
   close(): Promise<void>;
+}
+
+export interface Snapshot {
+  readonly tree: Oid;
+  readonly held: readonly Held[];
+}
+
+/** Looks at what differs from HEAD, and says what of it is to be left out. */
+export type Sieve = (changes: readonly TreeChange[], objects: SieveObjects) => Promise<readonly Held[]>;
+
+export interface SieveObjects {
+  /** Of those that are blobs. */
+  sizesOf(oids: readonly Oid[]): Promise<ReadonlyMap<Oid, number>>;
+  read(oid: Oid): Promise<Buffer | undefined>;
 }
 
 export interface DiffRequest {

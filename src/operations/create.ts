@@ -5,8 +5,8 @@ import { runtimeKinds, type Spec } from '../domain/spec.ts';
 import { createEnvironment } from '../environment/create.ts';
 import { listEnvironments } from '../environment/find.ts';
 import { sweepInterrupted } from '../environment/interrupted.ts';
-import { flag, operation } from './operation.ts';
-import { environmentView, safe, short } from './views.ts';
+import { flag, operation, type Style } from './operation.ts';
+import { environmentView, type HeldView, heldView, renderHeld, safe, short } from './views.ts';
 
 export const create = operation({
   name: 'create',
@@ -68,9 +68,10 @@ export const create = operation({
       created.push(await createEnvironment(workplace, { ...request, name }, context.report, context.signal));
     }
     return {
-      environments: created.map(({ environment, timings }) => ({
+      environments: created.map(({ environment, timings, left }) => ({
         ...environmentView(environment),
         stage: environment.record.stage,
+        notCarried: heldView(left),
         milliseconds: {
           files: Math.round(timings.files),
           git: Math.round(timings.git),
@@ -90,11 +91,18 @@ export const create = operation({
           `  branch    ${each.branch}, from ${short(each.base)}${each.target === null ? '' : `, back to ${each.target}`}`,
           `  worktree  ${each.worktree}`,
           `  runs in   ${each.runtime}${each.image === null ? '' : ` (${safe(each.image)})`}`,
+          ...notCarried(each.notCarried, style),
         ].join('\n'),
       )
       .join('\n'),
   exitStatus: ({ environments }) => (environments.some(({ stage }) => stage === 'setup-failed') ? 1 : 0),
 });
+
+/** They are where they were, in the checkout; the environment has what was committed of them. */
+function notCarried(held: HeldView, style: Style): readonly string[] {
+  if (held.length === 0) return [];
+  return ['  not carried along, and left in the checkout:', renderHeld(held, style)];
+}
 
 function namesFor(name: string | undefined, count: number): readonly (string | undefined)[] {
   if (count === 1) return [name];

@@ -130,3 +130,13 @@ it('--allow-secrets hands it on all the same', async () => {
   expect(repository.git('show', 'main:deploy.env')).toContain(awsSecret);
   expect(await cli.json(['status', 'one'])).toMatchObject({ leaks: [] });
 });
+
+it('changes carried along leave a key in the checkout, and say so', async () => {
+  const { repository, cli } = sceneOn(sandbox);
+  repository.write({ 'deploy.env': awsEnvironment, 'work.md': 'work\n' });
+  const made = await cli.run(['create', 'one', '--runtime', 'sandbox', '--with-changes']);
+  expect(made).toMatchObject({ status: 0, stdout: expect.stringMatching(/not carried along.*\n.*deploy\.env/) });
+  expect(repository.git('ls-tree', '-r', '--name-only', 'coppice/one').split('\n')).toEqual(['README.md', 'work.md']);
+  expect(allObjects(repository)).not.toContain(awsSecret);
+  expect(readFileSync(join(repository.path, 'deploy.env'), 'utf8')).toBe(awsEnvironment);
+});

@@ -1,4 +1,4 @@
-/** Secrets in commits that are made already are found on objects: once, where they came in, and nowhere else. */
+/** Secrets in commits that are made already, and in changes on their way into an environment, found on objects. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -8,10 +8,12 @@ import { type Oid, parseOid } from '../../src/domain/oid.ts';
 import type { SecretSearch } from '../../src/git/checkpointer.ts';
 import { hostGit } from '../../src/git/host-git.ts';
 import { openLeakSearch } from '../../src/git/leaks/open-leak-search.ts';
+import { sieveFor } from '../../src/git/leaks/sieve.ts';
 import type { Leak } from '../../src/git/leaks.ts';
+import { openRepository } from '../../src/git/native/open.ts';
 import { surroundingsOf } from '../../src/platform/surroundings.ts';
 import { makeRepository, type TestRepositoryOptions } from '../support/repository.ts';
-import { awsEnvironment, githubToken } from './checkpoint/secrets/made-up.ts';
+import { awsEnvironment, awsSecret, githubToken } from './checkpoint/secrets/made-up.ts';
 
 const name = parseEnvironmentName('one');
 const told = (leaks: readonly Leak[]) => leaks.map(({ commit, path }) => `${commit.slice(0, 7)} ${textOf(path)}`);
@@ -109,4 +111,31 @@ test('switched off, nothing is searched; a root commit and a SHA-256 repository 
   mkdirSync(join(repository.path, 'd'));
   const root = repository.commit('root', { 'd/key': githubToken }).slice(0, 7);
   expect(told(await inCommits())).toEqual([`${root} d/key`]);
+});
+
+test('what a sieve names stays as HEAD has it, and nothing of it is in the repository', async () => {
+  const { repository } = scene({ files: { 'in/git': 'before\n', large: 'small\n', moved: `${githubToken}\n` } });
+  repository.git('mv', 'moved', 'elsewhere');
+  const big = 'x'.repeat(2000);
+  repository.write({ 'in/git': awsEnvironment, 'in/new': awsEnvironment, large: big, a: 'work\n', bb: 'more\n' });
+  const opened = await openRepository(surroundingsOf(repository.path, repository.env), repository.path);
+  const limits = { fileBytes: 1000, checkpointBytes: 1000, checkpointFiles: 2 };
+  const { tree, held } = await opened.snapshotWorktree(sieveFor(limits, { allow: [], values: [] }));
+  expect(held.map(({ path, reason }) => `${reason} ${path}`)).toEqual([
+    'too-much elsewhere',
+    'secret in/git',
+    'too-much in/new',
+    'too-large large',
+  ]);
+  expect(repository.git('ls-tree', '-r', '--name-only', tree).split('\n')).toEqual(['a', 'bb', 'in/git', 'large']);
+  expect(repository.git('show', `${tree}:in/git`)).toBe('before');
+  const all = repository.git('cat-file', '--batch-all-objects', '--batch', '--unordered');
+  expect(all).toContain('work');
+  expect(all).not.toContain(awsSecret);
+  expect(all).not.toContain(big);
+  expect(repository.git('fsck', '--strict', '--full')).not.toContain('missing');
+  const free = { ...limits, fileBytes: 10_000, checkpointBytes: 10_000, checkpointFiles: 10 };
+  const second = await opened.snapshotWorktree(sieveFor(free, { allow: ['in/'], values: [] }));
+  expect(second.held).toEqual([]);
+  expect(repository.git('show', `${second.tree}:in/new`)).toContain(awsSecret);
 });

@@ -6,19 +6,29 @@
 import type { BytePath } from '../../domain/byte-path.ts';
 import type { Held } from '../../domain/change.ts';
 import type { HoldLimits } from '../checkpointer.ts';
-import type { Suspect } from './scan.ts';
 
-export interface Gated {
-  readonly admitted: readonly Suspect[];
+/** A changed path, as far as its size matters; `before` is what is recorded of it. */
+export interface Sized {
+  readonly path: BytePath;
+  readonly stat: { readonly size: number };
+  readonly before: unknown;
+}
+
+export interface Gated<Path extends Sized> {
+  readonly admitted: readonly Path[];
   readonly held: readonly Held[];
 }
 
 /** `sticky`: paths that an earlier checkpoint held for the same reason. */
-export function gate(suspects: readonly Suspect[], limits: HoldLimits, sticky: (path: BytePath) => boolean): Gated {
-  const bytes = (suspect: Suspect) => (suspect.stat.size > limits.fileBytes ? 0 : suspect.stat.size);
+export function gate<Path extends Sized>(
+  suspects: readonly Path[],
+  limits: HoldLimits,
+  sticky: (path: BytePath) => boolean,
+): Gated<Path> {
+  const bytes = (suspect: Path) => (suspect.stat.size > limits.fileBytes ? 0 : suspect.stat.size);
   const admitted = suspects.filter((suspect) => suspect.before !== undefined);
   const held: Held[] = [];
-  const fresh: Suspect[] = [];
+  const fresh: Path[] = [];
   for (const suspect of suspects) {
     if (suspect.before !== undefined) continue;
     if (sticky(suspect.path)) held.push(tooMuch(suspect, limits));
@@ -34,14 +44,20 @@ export function gate(suspects: readonly Suspect[], limits: HoldLimits, sticky: (
   return { admitted, held };
 }
 
-function tooMuch({ path }: Suspect, limits: HoldLimits): Held {
+function tooMuch({ path }: Sized, limits: HoldLimits): Held {
   const files = limits.checkpointFiles.toLocaleString('en');
   const detail = `one of too many new files: over ${files} or ${mebibytes(limits.checkpointBytes)} at once`;
   return { path, reason: 'too-much', detail };
 }
 
+/** Of one file. */
+export function tooLarge(path: BytePath, bytes: number, limits: Pick<HoldLimits, 'fileBytes'>): Held {
+  const detail = `${mebibytes(bytes)}, over the limit of ${mebibytes(limits.fileBytes)}`;
+  return { path, reason: 'too-large', detail };
+}
+
 /** `12.4 MiB`. */
-export function mebibytes(bytes: number): string {
+function mebibytes(bytes: number): string {
   const value = bytes / 2 ** 20;
   return `${Number.isInteger(value) ? value : value.toFixed(1)} MiB`;
 }

@@ -6,7 +6,7 @@ import type { ObjectFormat, Oid } from '../../domain/oid.ts';
 import type { Breathe } from '../../platform/slices.ts';
 import { type FileStat, readFileAt, readLinkAt, statAt, streamFileAt } from '../../platform/tree-reader.ts';
 import { convert } from './conversion.ts';
-import { mebibytes } from './gate.ts';
+import { tooLarge } from './gate.ts';
 import { refusedModules } from './gitmodules.ts';
 import { type LfsPointer, parseLfsPointer } from './lfs-pointer.ts';
 import { nameOf, type RawEntry } from './objects.ts';
@@ -87,14 +87,10 @@ async function readSmall(suspect: Suspect, parent: number, name: string, options
 /** Too large to record; but a recorded file of that size may simply be unchanged. */
 async function readLarge(suspect: Suspect, parent: number, name: string, options: FileReaderOptions): Promise<Reading> {
   const { path, before } = suspect;
-  const tooLarge = held(
-    path,
-    'too-large',
-    `${mebibytes(suspect.stat.size)}, over the limit of ${mebibytes(options.fileBytes)}`,
-  );
-  if (before === undefined || before.mode === '160000') return tooLarge;
+  const large: Reading = { kind: 'held', held: tooLarge(path, suspect.stat.size, options) };
+  if (before === undefined || before.mode === '160000') return large;
   const pointer = await pointerAt(suspect, name, options);
-  if (pointer !== undefined && pointer.size !== suspect.stat.size) return tooLarge;
+  if (pointer !== undefined && pointer.size !== suspect.stat.size) return large;
   const readAt = Date.now();
   const hash = createHash(pointer === undefined ? options.format : 'sha256');
   let begun = pointer !== undefined;
@@ -106,7 +102,7 @@ async function readLarge(suspect: Suspect, parent: number, name: string, options
   });
   if (done === 'gone') return { kind: 'gone' };
   if (done === 'refused') return unreadable(path);
-  if (hash.digest('hex') !== (pointer?.sha256 ?? before.oid)) return tooLarge;
+  if (hash.digest('hex') !== (pointer?.sha256 ?? before.oid)) return large;
   const mode = modeOf(done.stat, before, options.settings);
   return entryOf(suspect, mode, before.oid, undefined, seenAs(done.stat, mode, before.oid, readAt), done.settled);
 }

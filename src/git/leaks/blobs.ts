@@ -3,7 +3,6 @@ import type { Oid } from '../../domain/oid.ts';
 import type { ObjectReader } from '../checkpoint/object-reader.ts';
 import type { HostGit } from '../host-git.ts';
 import { splitNul } from '../native/split-nul.ts';
-import type { ChangedFile } from './commit-changes.ts';
 import type { Blobs } from './examine.ts';
 
 /** `against`: the commit or tree that the changes are against; undefined for a root commit. */
@@ -28,10 +27,9 @@ export function blobsIn(
 /** Of those that are blobs here. */
 export async function sizesOf(
   git: HostGit,
-  files: readonly ChangedFile[],
+  oids: readonly Oid[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<ReadonlyMap<Oid, number>> {
-  const oids = [...new Set(files.flatMap(({ after }) => (after === undefined ? [] : [after])))];
   if (oids.length === 0) return new Map();
   const input = oids.map((oid) => `${oid}\n`).join('');
   const { stdout } = await git.run(['cat-file', '--batch-check=%(objecttype) %(objectsize)'], { input, env });

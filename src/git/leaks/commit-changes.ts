@@ -3,6 +3,7 @@ import { type BytePath, bytePathFromBuffer } from '../../domain/byte-path.ts';
 import { isOid, type Oid } from '../../domain/oid.ts';
 import type { HostGit } from '../host-git.ts';
 import { fieldsOf } from '../native/split-nul.ts';
+import type { TreeChange } from '../repository.ts';
 
 export interface ChangedFile {
   readonly path: BytePath;
@@ -55,4 +56,12 @@ function parseChanges(output: Buffer): readonly CommitChanges[] {
 /** Files and links; a submodule has nothing to look into. */
 function fileAt(mode: string | undefined, oid: string | undefined): Oid | undefined {
   return oid === undefined || !isOid(oid) || mode === '000000' || mode === '160000' ? undefined : oid;
+}
+
+export function changedFile({ path, before, after }: TreeChange): ChangedFile {
+  return {
+    path,
+    before: before === undefined || before.mode === '160000' ? [] : [before.oid],
+    after: after === undefined || after.mode === '160000' ? undefined : after.oid,
+  };
 }

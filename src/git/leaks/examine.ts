@@ -21,6 +21,11 @@ const largest = 10 * 2 ** 20;
 /** Removed files that a suspicious one is held against: it may be one of them under another name. */
 const mostRemoved = 100;
 
+/** Each once. */
+export function newBlobs(files: readonly ChangedFile[]): readonly Oid[] {
+  return [...new Set(files.flatMap(({ after }) => (after === undefined ? [] : [after])))];
+}
+
 export async function examineChanges(
   scanner: SecretScanner,
   blobs: Blobs,

@@ -10,11 +10,10 @@ import type { SecretSearch } from '../checkpointer.ts';
 import type { HostGit } from '../host-git.ts';
 import type { CommitSearch, Leak, LeakSearch } from '../leaks.ts';
 import { treeChanges } from '../merge/tree-changes.ts';
-import type { TreeChange } from '../repository.ts';
 import { blobsIn, sizesOf } from './blobs.ts';
 import { readFound, writeFound } from './cache.ts';
-import { type ChangedFile, changesOf } from './commit-changes.ts';
-import { examineChanges, type Found } from './examine.ts';
+import { changedFile, changesOf } from './commit-changes.ts';
+import { examineChanges, type Found, newBlobs } from './examine.ts';
 
 export interface LeakSearchDependencies {
   readonly git: HostGit;
@@ -51,7 +50,7 @@ export function openLeakSearch(dependencies: LeakSearchDependencies): LeakSearch
       const files = (await treeChanges(git, {}, before, after)).map(changedFile);
       const reader = openObjectReader(git);
       try {
-        const blobs = blobsIn(git, reader, await sizesOf(git, files), before);
+        const blobs = blobsIn(git, reader, await sizesOf(git, newBlobs(files)), before);
         const found = await examineChanges(openSecretScanner(search), blobs, files);
         return found.map(({ path, detail }) => ({ commit: after, path, detail }));
       } finally {
@@ -102,10 +101,7 @@ async function searchAll(
   const breathe = breathing();
   try {
     for await (const page of changesOf(git, unknown)) {
-      const sizes = await sizesOf(
-        git,
-        page.flatMap(({ files }) => files),
-      );
+      const sizes = await sizesOf(git, newBlobs(page.flatMap(({ files }) => files)));
       for (const { commit, files } of page) {
         await breathe();
         const parent = (await reader.read(`${commit}^1`))?.oid;
@@ -116,12 +112,4 @@ async function searchAll(
     await reader.close();
   }
   return found;
-}
-
-export function changedFile({ path, before, after }: TreeChange): ChangedFile {
-  return {
-    path,
-    before: before === undefined || before.mode === '160000' ? [] : [before.oid],
-    after: after === undefined || after.mode === '160000' ? undefined : after.oid,
-  };
 }

@@ -12,6 +12,8 @@ export interface Quarantine {
   readonly env: Readonly<Record<string, string>>;
   /** Brings the objects into the repository, except those named. */
   promote(except?: readonly Oid[]): Promise<void>;
+  /** Brings only these. */
+  promoteOnly(wanted: ReadonlySet<string>): Promise<void>;
 }
 
 /** `scratch` should be fast to write to (FACTS: 44 loose objects a merge). Gone when `body` is done. */
@@ -29,7 +31,12 @@ export async function withQuarantine<Result>(
       GIT_OBJECT_DIRECTORY: objects,
       GIT_ALTERNATE_OBJECT_DIRECTORIES: quoted(join(git.commonDirectory, 'objects')),
     };
-    return await body({ directory, env, promote: (except = []) => promote(git, objects, env, new Set(except)) });
+    return await body({
+      directory,
+      env,
+      promote: (except = []) => promote(git, objects, env, (oid) => !except.includes(oid)),
+      promoteOnly: (wanted) => promote(git, objects, env, (oid) => wanted.has(oid)),
+    });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -41,8 +48,13 @@ function quoted(path: string): string {
 }
 
 /** Through a pack in memory, so that git writes the files with the rights the repository shares them with. */
-async function promote(git: HostGit, objects: string, env: Quarantine['env'], except: ReadonlySet<Oid>): Promise<void> {
-  const oids = (await looseObjects(objects)).filter((oid) => !except.has(oid));
+async function promote(
+  git: HostGit,
+  objects: string,
+  env: Quarantine['env'],
+  isWanted: (oid: Oid) => boolean,
+): Promise<void> {
+  const oids = (await looseObjects(objects)).filter(isWanted);
   if (oids.length === 0) return;
   const packed = await git.run(['pack-objects', '--stdout', '-q', '--window=0'], {
     input: `${oids.join('\n')}\n`,

@@ -64,7 +64,7 @@ export async function openRepository(surroundings: Surroundings, directory: stri
       parseOid(await git.text(['hash-object', '-w', '--stdin'], { input: content, config: durable })),
     writeTree: (start, edits) => writeTree(git, objectFormat, start, textEdits(edits)),
     writeCommit: (commit) => writeCommit(git, user, commit),
-    snapshotWorktree: () => snapshotWorktree(git, place),
+    snapshotWorktree: (sieve = async () => []) => snapshotWorktree(git, place, sieve),
     emptyTree: () => emptyTree(git),
     diff: (request) => diff(git, request),
     diffStat: (before, after) => diffStat(git, before, after),

@@ -93,7 +93,7 @@ test('a snapshot has what the checkout has, ignored and nested repositories asid
   made.gitIn(join(made.path, 'nested'), 'init', '-q');
   made.gitIn(join(made.path, 'nested'), 'commit', '-q', '--allow-empty', '-m', 'nested');
   const before = pictureOf(made.path);
-  const tree = await repository.snapshotWorktree();
+  const { tree } = await repository.snapshotWorktree();
   expect(pictureOf(made.path)).toEqual(before);
   expect(made.git('ls-tree', '-r', '--name-only', tree).split('\n')).toEqual([
     '.gitignore',
@@ -111,7 +111,7 @@ test('a snapshot has what the checkout has, ignored and nested repositories asid
 test('a snapshot of a checkout without a first commit, and of none', async () => {
   const { made, repository } = await open({ unborn: true });
   made.write({ f: 'f\n' });
-  expect(made.git('ls-tree', '--name-only', await repository.snapshotWorktree())).toBe('f');
+  expect(made.git('ls-tree', '--name-only', (await repository.snapshotWorktree()).tree)).toBe('f');
   const bare = join(made.directory, 'bare.git');
   made.git('init', '-q', '--bare', bare);
   const inBare = await openRepository(surroundingsOf(bare, made.env), bare);

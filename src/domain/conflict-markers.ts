@@ -24,3 +24,22 @@ export function countConflicts(content: Buffer): number {
 function isBinary(content: Buffer): boolean {
   return content.subarray(0, 8000).includes(0);
 }
+
+const begin = /^<{7,}(?: |$)/;
+const base = /^\|{7,}(?: |$)/;
+const middle = /^={7,}\r?$/;
+const end = /^>{7,}(?: |$)/;
+
+/** The text as it is when `ours` is taken in every conflict (also of diff3 form). Undefined where the markers do not match up. */
+export function ourSide(text: string): string | undefined {
+  const kept: string[] = [];
+  let side: 'none' | 'ours' | 'base' | 'theirs' = 'none';
+  for (const line of text.split('\n')) {
+    if (side === 'none' && begin.test(line)) side = 'ours';
+    else if (side === 'ours' && base.test(line)) side = 'base';
+    else if ((side === 'ours' || side === 'base') && middle.test(line)) side = 'theirs';
+    else if (side === 'theirs' && end.test(line)) side = 'none';
+    else if (side === 'none' || side === 'ours') kept.push(line);
+  }
+  return side === 'none' ? kept.join('\n') : undefined;
+}

@@ -1,32 +1,92 @@
-/** Tells whether an environment's work is in a branch already. Never by names or messages: by ancestry and by trees. */
+/** Tells whether an environment's work is in its target already, and how that is known; remembered until either of them moves. */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Oid } from '../domain/oid.ts';
 import type { RefName } from '../domain/ref-name.ts';
+import { errnoOf } from '../platform/errno.ts';
 import type { Environment } from './environment.ts';
+import { type InTarget, lookInTarget } from './in-target.ts';
+import { cacheDirectory } from './running-execs.ts';
 import type { Workplace } from './workplace.ts';
 
 export type MergedState =
   /** Nothing was ever changed. */
-  | 'unchanged'
-  /** The tip is an ancestor of the target, or merging it again would change nothing there (as after a squash). */
-  | 'merged'
-  | 'unmerged';
+  'unchanged' | 'merged' | 'unmerged';
 
-export async function mergedState(workplace: Workplace, environment: Environment): Promise<MergedState> {
+export type Verdict =
+  | { readonly state: 'unchanged' }
+  | ({ readonly state: 'merged' } & InTarget)
+  /** `reverted`: the target has its commits in its history, and none of what they changed in its files. */
+  | { readonly state: 'unmerged'; readonly reverted: boolean };
+
+const unmerged: Verdict = { state: 'unmerged', reverted: false };
+
+/** Never by names or messages. In doubt it is not merged. */
+export async function mergedState(workplace: Workplace, environment: Environment): Promise<Verdict> {
   const { repository } = workplace;
-  const { tip, base } = environment.at;
-  const [tipCommit, baseCommit] = await Promise.all([repository.readCommit(tip), repository.readCommit(base)]);
-  if (tip === base) return 'unchanged';
+  const { tip, base, head } = environment.at;
+  if (tip === base) return { state: 'unchanged' };
   const target = environment.target === undefined ? undefined : await repository.readRef(environment.target);
-  if (target === undefined)
-    return tipCommit.tree === baseCommit.tree && tip === environment.at.head ? 'unchanged' : 'unmerged';
-  if (await repository.isAncestor(tip, target)) return 'merged';
-  return (await addsNothing(workplace, target, tip)) ? 'merged' : 'unmerged';
+  if (target === undefined) {
+    const [tipCommit, baseCommit] = await repository.readCommits([tip, base]);
+    return tipCommit?.tree === baseCommit?.tree && tip === head ? { state: 'unchanged' } : unmerged;
+  }
+  const known = await recall(workplace, environment, target);
+  if (known !== undefined) return known;
+  const found = await lookInTarget(workplace, environment.at, target);
+  const verdict: Verdict =
+    found === 'reverted'
+      ? { state: 'unmerged', reverted: true }
+      : found === undefined
+        ? unmerged
+        : { state: 'merged', ...found };
+  await remember(workplace, environment, target, verdict);
+  return verdict;
 }
 
-/** A three-way merge of `tip` into `target` that ends with the target's own tree. */
-async function addsNothing(workplace: Workplace, target: Oid, tip: Oid): Promise<boolean> {
-  const outcome = await workplace.merging.merge(target, tip);
-  return outcome.kind === 'clean' && outcome.tree === (await workplace.repository.readCommit(target)).tree;
+/** Raised when the way of telling changes: what an older coppice remembered does not count then. */
+const version = 1;
+
+interface Remembered {
+  readonly key: string;
+  readonly verdict: Verdict;
+}
+
+function keyOf({ at }: Environment, target: Oid): string {
+  return [version, at.tip, at.head, at.base, target].join(' ');
+}
+
+function cacheFile({ repository }: Workplace, { name }: Environment): string {
+  return join(cacheDirectory(repository.commonDirectory, name), 'merged.json');
+}
+
+/** What was found for just this tip and this target; undefined when nobody has looked since one of them moved. */
+export async function recall(
+  workplace: Workplace,
+  environment: Environment,
+  target: Oid,
+): Promise<Verdict | undefined> {
+  try {
+    const found = JSON.parse(await readFile(cacheFile(workplace, environment), 'utf8')) as Remembered;
+    return found.key === keyOf(environment, target) ? found.verdict : undefined;
+  } catch (error) {
+    if (errnoOf(error) !== undefined || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+async function remember(workplace: Workplace, environment: Environment, target: Oid, verdict: Verdict): Promise<void> {
+  const file = cacheFile(workplace, environment);
+  const draft = `${file}.${process.pid}`;
+  const remembered: Remembered = { key: keyOf(environment, target), verdict };
+  try {
+    await mkdir(join(file, '..'), { recursive: true });
+    await writeFile(draft, JSON.stringify(remembered));
+    await rename(draft, file);
+  } catch (error) {
+    // A cache that cannot be written costs time only.
+    if (errnoOf(error) === undefined) throw error;
+  }
 }
 
 /**

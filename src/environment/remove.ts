@@ -103,11 +103,14 @@ function unreachable({ name }: Environment, cause: CoppiceError): CoppiceError {
 }
 
 async function refuseIfUnmerged(workplace: Workplace, { environment, held }: Reconciled): Promise<void> {
-  const state = await mergedState(workplace, environment);
+  const verdict = await mergedState(workplace, environment);
   const { name, target } = environment;
-  if (state === 'unmerged') {
+  if (verdict.state === 'unmerged') {
     const where = target === undefined ? 'any branch' : shortName(target);
-    throw new CoppiceError('refused', 'unmerged-work', `${name} has work that is not in ${where}.`, {
+    const why = verdict.reverted
+      ? `${name} was merged into ${where} and reverted there.`
+      : `${name} has work that is not in ${where}.`;
+    throw new CoppiceError('refused', 'unmerged-work', why, {
       hint: `\`coppice merge ${name}\` first, or put it away unmerged with --force; \`coppice restore ${name}\` brings it back.`,
       data: { name, target: target === undefined ? null : shortName(target) },
     });

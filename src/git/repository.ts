@@ -117,6 +117,8 @@ export interface Repository {
     readonly firstParent?: boolean;
     /** Only commits that changed this file. */
     readonly path?: string;
+    /** The same for any of several (none: all commits). No line feed in a name. */
+    readonly paths?: readonly string[];
   }): Promise<readonly CommitInfo[]>;
   /** `undefined` where the path does not exist in that commit or tree. */
   readBlobAt(treeish: Oid, path: string): Promise<Buffer | undefined>;

@@ -14,9 +14,11 @@ import {
   fileView,
   heldView,
   leakView,
+  mergedView,
   renderHeld,
   renderLeaks,
   safe,
+  sayMerged,
   short,
   stateOf,
 } from './views.ts';
@@ -48,7 +50,7 @@ export const show = operation({
     return {
       ...environmentView(environment),
       state: stateOf(environment, containers(environment)),
-      merged,
+      ...mergedView(merged),
       operation: underWay ?? null,
       spec: environment.record.spec,
       author: environment.record.author,
@@ -62,7 +64,7 @@ export const show = operation({
   render(it, style) {
     const facts = [
       ['state', paintState(it.state, style) + (it.operation === null ? '' : `, ${it.operation} under way inside`)],
-      ['branch', `${it.branch}${it.target === null ? '' : ` → ${it.target} (${it.merged})`}`],
+      ['branch', `${it.branch}${it.target === null ? '' : ` → ${it.target} (${sayMerged(it, it.target)})`}`],
       ['base', short(it.base)],
       ['worktree', it.worktree],
       ['runs in', it.image === null ? it.runtime : `${it.runtime}, ${safe(it.image)}`],

@@ -7,6 +7,7 @@ import { shortOid } from '../domain/oid.ts';
 import { shortName } from '../domain/ref-name.ts';
 import type { Environment } from '../environment/environment.ts';
 import { isMaterialized } from '../environment/materialize.ts';
+import type { Verdict } from '../environment/merged.ts';
 import type { Leak } from '../git/leaks.ts';
 import type { CommitInfo, FileDiff } from '../git/repository.ts';
 import type { Container } from '../runtime/runtime.ts';
@@ -47,6 +48,37 @@ export function environmentView(environment: Environment) {
     runtime: record.spec.runtime as string,
     image: record.spec.image,
     createdAt: record.createdAt,
+  };
+}
+
+/** How it is known that work is in a branch, in a few words. */
+export function sayMerged({ merged, mergedBy, mergedAt, reverted }: MergedView, target: string): string {
+  if (reverted) return 'reverted there';
+  if (merged !== 'merged') return merged;
+  const ways: Readonly<Record<string, string>> = {
+    ancestry: 'merged',
+    'same-tree': `merged: ${target} has the same files`,
+    content: `merged: ${target} has all of it`,
+    'moved-on': `merged: ${target} had all of it at ${short(mergedAt ?? '')} and has moved on`,
+    commits: `merged: ${target} has each of its commits`,
+  };
+  return ways[mergedBy ?? ''] ?? merged;
+}
+
+export interface MergedView {
+  readonly merged: string;
+  readonly mergedBy: string | null;
+  readonly mergedAt: string | null;
+  readonly reverted: boolean;
+}
+
+export function mergedView(verdict: Verdict): MergedView {
+  const found = verdict.state === 'merged' ? verdict : undefined;
+  return {
+    merged: verdict.state,
+    mergedBy: found?.by ?? null,
+    mergedAt: found?.commit ?? null,
+    reverted: verdict.state === 'unmerged' && verdict.reverted,
   };
 }
 

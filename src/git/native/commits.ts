@@ -13,6 +13,7 @@ export interface LogRange {
   readonly limit?: number;
   readonly firstParent?: boolean;
   readonly path?: string;
+  readonly paths?: readonly string[];
 }
 
 export async function readCommit(git: HostGit, oid: Oid): Promise<CommitInfo> {
@@ -29,7 +30,8 @@ export async function log(git: HostGit, range: LogRange): Promise<readonly Commi
     '--stdin',
   ];
   const excluded = (range.exclude ?? []).map((oid) => `^${oid}`);
-  const paths = range.path === undefined ? [] : ['--', range.path];
+  const wanted = [...(range.path === undefined ? [] : [range.path]), ...(range.paths ?? [])];
+  const paths = wanted.length === 0 ? [] : ['--', ...wanted];
   const input = `${[range.start, ...(range.also ?? []), ...excluded, ...paths].join('\n')}\n`;
   const listed = (await git.text(args, { input, env: { GIT_LITERAL_PATHSPECS: '1' } })).split('\n').filter(isOid);
   return readCommits(git, listed);

@@ -5,9 +5,9 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { crc32, deflate, deflateSync } from 'node:zlib';
+import { crc32 } from 'node:zlib';
 import type { ObjectFormat, Oid } from '../../domain/oid.ts';
+import { compress } from './compress.ts';
 import { nameOf, type ObjectKind } from './objects.ts';
 import { packFiles, writeAll, writeFailure } from './pack-files.ts';
 
@@ -37,16 +37,14 @@ const kindNumbers: Readonly<Record<ObjectKind, number>> = { commit: 1, tree: 2, 
 const headerSize = 12;
 /** Compressed bytes kept in memory before they go to the temporary file. */
 const spillAt = 8 * 2 ** 20;
-/** Above this, compressing would hold up the event loop: to the thread pool. */
-const deflateHere = 32 * 2 ** 10;
-const deflateElsewhere = promisify<Buffer, { level: number }, Buffer>(deflate);
+/** Small objects share buffers of this size: each on its own would keep many times its size alive. */
+const slabSize = 2 ** 18;
 
 /** `directory` is `<common>/objects/pack`. */
 export function openPackWriter(directory: string, format: ObjectFormat): PackWriter {
   const files = packFiles(directory);
   const entries = new Map<Oid, Entry>();
-  let pending: Buffer[] = [];
-  let pendingBytes = 0;
+  let pending = pendingBytes();
   let offset = headerSize;
   let file: FileHandle | undefined;
 
@@ -56,28 +54,27 @@ export function openPackWriter(directory: string, format: ObjectFormat): PackWri
       file = await files.open();
       await file.write(Buffer.alloc(headerSize));
     }
-    await writeAll(file, pending);
-    pending = [];
-    pendingBytes = 0;
+    const parts = pending.parts();
+    pending = pendingBytes();
+    await writeAll(file, parts);
     return file;
   };
 
   const addNamed = async (oid: Oid, kind: ObjectKind, content: Buffer) => {
     if (entries.has(oid)) return;
-    const body =
-      content.length > deflateHere ? await deflateElsewhere(content, { level: 1 }) : deflateSync(content, { level: 1 });
+    const body = await compress(content);
     const head = objectHeader(kind, content.length);
     entries.set(oid, { oid, offset, crc: crc32(body, crc32(head)) });
-    pending.push(head, body);
-    pendingBytes += body.length;
+    pending.add(head);
+    pending.add(body);
     offset += head.length + body.length;
-    if (pendingBytes > spillAt) await spill();
+    if (pending.length > spillAt) await spill();
   };
 
   const finish = async () => {
     if (entries.size === 0) return;
     const header = packHeader(entries.size);
-    const inMemory = file === undefined ? pending : undefined;
+    const inMemory = file === undefined ? pending.parts() : undefined;
     const handle = await spill();
     const checksum =
       inMemory === undefined
@@ -111,6 +108,41 @@ export function openPackWriter(directory: string, format: ObjectFormat): PackWri
     },
     finish: () => telling(finish()),
     release: files.release,
+  };
+}
+
+/** Bytes to be written, in few pieces. */
+function pendingBytes() {
+  const full: Buffer[] = [];
+  let slab = Buffer.alloc(0);
+  let used = 0;
+  let length = 0;
+  const close = () => {
+    if (used > 0) full.push(slab.subarray(0, used));
+    slab = slab.subarray(used);
+    used = 0;
+  };
+  return {
+    get length() {
+      return length;
+    },
+    add(bytes: Buffer) {
+      length += bytes.length;
+      if (bytes.length > slabSize / 8) {
+        close();
+        full.push(bytes);
+        return;
+      }
+      if (used + bytes.length > slab.length) {
+        close();
+        slab = Buffer.allocUnsafeSlow(slabSize);
+      }
+      used += bytes.copy(slab, used);
+    },
+    parts(): readonly Buffer[] {
+      close();
+      return full;
+    },
   };
 }
 

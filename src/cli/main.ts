@@ -12,7 +12,7 @@ import { surroundingsOf } from '../platform/surroundings.ts';
 import { version } from '../version.ts';
 import { type GlobalOptions, splitArguments } from './arguments.ts';
 import { commandOf, type Given } from './command.ts';
-import { answerText, eventText, failureOf, styleOf, wantsColour } from './output.ts';
+import { answerText, eventText, failureOf, reportText, styleOf, wantsColour } from './output.ts';
 import { callerStreams, nowhere } from './streams.ts';
 
 // Compiling a parser takes longer than the few parses of one command.
@@ -94,7 +94,7 @@ async function runOperation(
   const style = styleOf(colour);
   const context = openContext(surroundings, {
     emit: (event) => void process.stdout.write(eventText(operation, event, globals.json, style)),
-    report: (message) => void process.stderr.write(`${message}\n`),
+    report: (message) => void process.stderr.write(reportText(message)),
     signal: interrupted.signal,
     // Not argv[1]: npm and npx start us through a link.
     program: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
@@ -103,7 +103,7 @@ async function runOperation(
   try {
     const output = await operation.run(context, input);
     if (operation.renderEvent !== undefined) return interrupted.signal.aborted ? exitStatusOf.interrupted : 0;
-    const text = answerText(operation, output, globals.json, style);
+    const text = answerText(operation, output, { json: globals.json, terminal: process.stdout.isTTY === true }, style);
     if (text !== '') await write(text);
     if (interrupted.signal.aborted) throw new CoppiceError('interrupted', 'interrupted', 'Interrupted.');
     return operation.exitStatus?.(output) ?? 0;

@@ -47,6 +47,8 @@ const guards = [
   'core.untrackedCache=false',
   'core.attributesFile=/dev/null',
   'core.quotePath=false',
+  // Beyond it a file is binary to a diff, which otherwise takes some fifty times its size; and it is streamed, not held.
+  'core.bigFileThreshold=20m',
   'diff.ignoreSubmodules=all',
   'submodule.recurse=false',
   'protocol.allow=never',
@@ -71,6 +73,20 @@ const driverless = new Set([
   'update-ref',
 ]);
 
+/**
+ * Bytes git may allocate where it works on content an agent may have chosen: a few kilobytes of deltas, or of trees that
+ * name each other, unfold to any size. Enough for the trees of the largest repositories there are.
+ */
+export const gitMemory = 2 ** 31;
+
+/** These copy the history of the user's own repository: what they need grows with it, and no agent can make it grow. */
+const ownHistory = new Set(['pack-objects', 'repack', 'multi-pack-index']);
+
+function memoryFor(args: readonly string[]): { readonly memory?: number } {
+  const command = args[0] ?? '';
+  return driverless.has(command) || ownHistory.has(command) ? {} : { memory: gitMemory };
+}
+
 export function hostGit(commonDirectory: string, surroundings: Surroundings): HostGit {
   const env = hostEnvironment(surroundings);
   const disarmed = driverSettings(commonDirectory, env);
@@ -88,7 +104,12 @@ export function hostGit(commonDirectory: string, surroundings: Surroundings): Ho
     ...call.env,
   });
   const runOurs = async (args: readonly string[], call: GitCall = {}) => {
-    const options = { ...optionsOf(call), cwd: cwdOf(call), env: await environmentOf(args, call) };
+    const options = {
+      ...optionsOf(call),
+      ...memoryFor(args),
+      cwd: cwdOf(call),
+      env: await environmentOf(args, call),
+    };
     return checked(await run('git', argumentsOf(args, call), options), args, call);
   };
   return {
@@ -97,6 +118,7 @@ export function hostGit(commonDirectory: string, surroundings: Surroundings): Ho
     text: async (args, call) => (await runOurs(args, call)).stdout.toString('utf8').replace(/\n$/, ''),
     start: async (args, call = {}) =>
       start('git', argumentsOf(args, call), {
+        ...memoryFor(args),
         env: await environmentOf(args, call),
         cwd: cwdOf(call),
         extraPipes: call.extraPipes ?? 0,

@@ -2,6 +2,7 @@
 import { relative } from 'node:path';
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
+import { visible } from '../domain/terminal-text.ts';
 import { blameFile, type WrittenLine } from '../environment/blame.ts';
 import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
@@ -67,13 +68,7 @@ function lineView({ line, text, writer }: WrittenLine) {
 function rowOf(line: ReturnType<typeof lineView>, style: Style): readonly string[] {
   const oid = line.kind === 'commit' ? style.yellow(short(line.oid)) : style.dim(short(line.oid));
   const why = line.cause === null ? safe(line.author.name, 24) : style.cyan(safe(line.cause, 36));
-  return [
-    oid,
-    why,
-    age(new Date(line.date), style.now),
-    `${line.line}`,
-    line.text.replace(/\r$/, '').replace(/[\x00-\x08\x0a-\x1f\x7f]/g, '�'),
-  ];
+  return [oid, why, age(new Date(line.date), style.now), `${line.line}`, visible(line.text.replace(/\r$/, ''))];
 }
 
 /** `12`, `10-20`, `10,20` or `10-`. */

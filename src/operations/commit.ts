@@ -1,6 +1,7 @@
 /** `commit`: a deliberate commit of everything in the environment; folds the tail. */
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
+import { visible } from '../domain/terminal-text.ts';
 import { commitTail } from '../environment/commit.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { findLeaks } from '../environment/leaks.ts';
@@ -48,7 +49,7 @@ export const commit = operation({
   },
   render: ({ commit: oid, subject, name, hookOutput, held, leaks }, style) =>
     [
-      hookOutput === '' ? '' : style.dim(hookOutput.replace(/[\x00-\x08\x0b-\x1f\x7f]/g, '')),
+      hookOutput === '' ? '' : style.dim(visible(hookOutput)),
       `${style.yellow(short(oid))} ${safe(subject)}  ${style.dim(name)}`,
       renderHeld(held, style),
       renderLeaks(leaks, style),

@@ -1,9 +1,9 @@
 /** `diff`: what an environment changed, against where its work starts; never against what happens to be checked out. */
 import * as z from 'zod/mini';
+import { visible } from '../domain/terminal-text.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { startOfWork } from '../environment/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
-import { harmless } from './log.ts';
 import { flag, nameArgument, operation, type Style } from './operation.ts';
 import { count, renderFiles } from './show.ts';
 import { fileView } from './views.ts';
@@ -38,11 +38,13 @@ export const diff = operation({
     };
   },
   render({ files, patch }, style) {
-    if (patch !== null) return style.colour ? paint(harmless(patch), style) : patch.replace(/\n$/, '');
+    if (patch !== null) return style.colour ? paint(visible(patch), style) : visible(patch).replace(/\n$/, '');
     if (files.length === 0) return style.dim('No changes.');
     const sum = (of: 'added' | 'removed') => files.reduce((total, file) => total + (file[of] ?? 0), 0);
     return `${renderFiles(files, style)}\n${count(files.length, 'file')}, +${sum('added')} −${sum('removed')}`;
   },
+  // For `git apply`: every byte counts.
+  exact: ({ patch }) => patch ?? undefined,
 });
 
 function paint(patch: string, style: Style): string {

@@ -2,6 +2,7 @@
 import * as z from 'zod/mini';
 import { trailers } from '../domain/checkpoint.ts';
 import type { Oid } from '../domain/oid.ts';
+import { visible } from '../domain/terminal-text.ts';
 import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { findLeaks } from '../environment/leaks.ts';
@@ -58,7 +59,7 @@ export const log = operation({
     ];
     return {
       name: environment.name as string,
-      entries: patch ? await Promise.all(entries.map((each) => withPatch(workplace, each))) : entries,
+      entries: patch ? await withPatches(workplace, entries) : entries,
       checkpoints: tail.length,
       held: heldView(held),
       leaks: leakView(leaks),
@@ -104,6 +105,23 @@ async function foldedCheckpoints(workplace: Workplace, environment: Environment,
   return found;
 }
 
+/** Characters of all patches together: what comes after is left out, and the answer says so. */
+const mostPatchText = 2 ** 27;
+
+/** One after the other: together they would be held in memory many times over. */
+async function withPatches(workplace: Workplace, entries: readonly Entry[]): Promise<Entry[]> {
+  const done: Entry[] = [];
+  let left = mostPatchText;
+  for (const each of entries) {
+    const full = left > 0 ? await withPatch(workplace, each) : each;
+    left -= full.patch?.length ?? 0;
+    done.push(left >= 0 ? full : { ...each, patch: leftOut });
+  }
+  return done;
+}
+
+const leftOut = '(more than fits: `git show` has it)\n';
+
 async function withPatch(workplace: Workplace, each: Entry): Promise<Entry> {
   const { repository } = workplace;
   const [parent] = each.parents;
@@ -118,10 +136,5 @@ function renderEntry(each: Entry, style: Style): string {
   const when = style.dim(`${age(new Date(each.date), style.now)} ago`);
   const mark = each.kind === 'folded' ? style.dim(' (folded)') : '';
   const line = `${oid} ${safe(each.subject)}${cause}  ${when}${mark}`;
-  return each.patch === null ? line : `${line}\n${harmless(each.patch)}`;
-}
-
-/** Escape sequences out, line ends and tabs kept. */
-export function harmless(text: string): string {
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f]/g, '�');
+  return each.patch === null ? line : `${line}\n${visible(each.patch)}`;
 }

@@ -91,6 +91,8 @@ export interface Operation<Shape extends z.core.$ZodLooseShape, Output> {
   run(context: Context, input: z.output<z.ZodMiniObject<Shape, z.core.$strict>>): Promise<Output>;
   /** The answer for people, without a last newline; empty for none. */
   render(output: Output, style: Style): string;
+  /** What is printed instead where stdout is no terminal: data for other programs, byte for byte. */
+  exact?(output: Output): string | undefined;
   /** One streamed event for people, without a line end; only for operations that emit. */
   renderEvent?(event: Readonly<Record<string, unknown>>, style: Style): string;
   /** Default 0. */

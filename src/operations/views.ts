@@ -5,6 +5,7 @@ import type { Change, Held } from '../domain/change.ts';
 import { oneLine } from '../domain/checkpoint.ts';
 import { shortOid } from '../domain/oid.ts';
 import { shortName } from '../domain/ref-name.ts';
+import { visible } from '../domain/terminal-text.ts';
 import type { Environment } from '../environment/environment.ts';
 import { isMaterialized } from '../environment/materialize.ts';
 import type { Verdict } from '../environment/merged.ts';
@@ -128,7 +129,7 @@ export function trailerOf(body: string, key: string): string | undefined {
 
 /** Text that an agent may have chosen, made harmless for a terminal. */
 export function safe(text: string, most = 200): string {
-  return oneLine(text, most);
+  return visible(oneLine(text, most));
 }
 
 export function renderHeld(held: HeldView, style: Style): string {
@@ -165,12 +166,12 @@ export function age(from: Date, now: Date): string {
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows)
-    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, visible(cell));
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, widthOf(cell));
   return rows
     .map((row) =>
       row
         .map((cell, index) =>
-          index === row.length - 1 ? cell : cell + ' '.repeat((widths[index] ?? 0) - visible(cell)),
+          index === row.length - 1 ? cell : cell + ' '.repeat((widths[index] ?? 0) - widthOf(cell)),
         )
         .join('  ')
         .trimEnd(),
@@ -178,7 +179,7 @@ export function columns(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-function visible(text: string): number {
+function widthOf(text: string): number {
   return [...text.replace(/\x1b\[[0-9;]*m/g, '')].length;
 }
 

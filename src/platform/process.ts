@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly maxOutput?: number;
   /** In a process group of its own, so that a Ctrl-C typed at us does not end it half-way. Default false. */
   readonly detached?: boolean;
+  /** Bytes it may allocate; files it maps do not count. Default: no limit of ours. */
+  readonly memory?: number;
 }
 
 export interface Finished {
@@ -32,7 +34,7 @@ const defaultMaxOutput = 2 ** 30;
 export function run(command: string, args: readonly string[], options: RunOptions): Promise<Finished> {
   const { timeout = defaultTimeout, maxOutput = defaultMaxOutput } = options;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
+    const child = spawn(...limited(command, args, options.memory), {
       env: options.env,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       detached: options.detached ?? false,
@@ -82,6 +84,16 @@ export function run(command: string, args: readonly string[], options: RunOption
   });
 }
 
+/**
+ * RLIMIT_DATA (setrlimit(2)), which counts what is allocated and not the packs that are mapped. Node cannot set it for a
+ * child: a shell does, and becomes the program (a millisecond). A lower limit that is there already stays.
+ */
+function limited(command: string, args: readonly string[], memory: number | undefined): [string, readonly string[]] {
+  if (memory === undefined) return [command, args];
+  const script = 'ulimit -d "$0" 2>/dev/null; exec "$@"';
+  return ['/bin/sh', ['-c', script, String(Math.ceil(memory / 1024)), command, ...args]];
+}
+
 /** A long-lived child with its three streams; the caller ends it. */
 export interface Started {
   readonly pid: number;
@@ -101,13 +113,15 @@ export interface StartOptions {
   readonly extraPipes?: number;
   /** In a process group of its own, so that a Ctrl-C typed at us does not end it. */
   readonly detached?: boolean;
+  /** As for `run`. */
+  readonly memory?: number;
 }
 
 /** Resolves once the program runs; `exit` never rejects. */
 export function start(command: string, args: readonly string[], options: StartOptions): Promise<Started> {
   return new Promise((resolve, reject) => {
     const extraPipes = options.extraPipes ?? 0;
-    const child = spawn(command, args, {
+    const child = spawn(...limited(command, args, options.memory), {
       env: options.env,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       detached: options.detached ?? false,

@@ -1,7 +1,7 @@
 /** Differences between two trees or commits: the same answer whatever the user's configuration or an agent's attributes say. */
 import { join } from 'node:path';
 import { bytePathFromBuffer } from '../../domain/byte-path.ts';
-import { CoppiceError } from '../../domain/error.ts';
+import { CoppiceError, hasCode } from '../../domain/error.ts';
 import type { Oid } from '../../domain/oid.ts';
 import type { GitCall, HostGit } from '../host-git.ts';
 import type { DiffRequest, FileDiff } from '../repository.ts';
@@ -16,11 +16,23 @@ const formats: Readonly<Record<DiffRequest['format'], readonly string[]>> = {
   'name-status': ['--name-status'],
 };
 
+/** Bytes of one answer: no person reads more, and a string in Node ends at twice that. */
+const mostOutput = 2 ** 28;
+
 export async function diff(git: HostGit, request: DiffRequest): Promise<Buffer> {
   const colour = `--color=${request.colour ? 'always' : 'never'}`;
   const paths = request.paths === undefined ? [] : ['--', ...request.paths];
   const args = [...plain, ...formats[request.format], colour, request.before, request.after, ...paths];
-  return (await git.run(args, callOf(git))).stdout;
+  try {
+    return (await git.run(args, { ...callOf(git), maxOutput: mostOutput })).stdout;
+  } catch (error) {
+    if (!hasCode(error, 'too-much-output')) throw error;
+    const size = `${mostOutput / 2 ** 20} MiB`;
+    throw new CoppiceError('failed', 'diff-too-large', `The changes are more than ${size} of text.`, {
+      hint: '`coppice diff --stat` lists the files; `git diff` with a path shows one of them.',
+      cause: error,
+    });
+  }
 }
 
 export async function diffStat(git: HostGit, before: Oid, after: Oid): Promise<readonly FileDiff[]> {

@@ -10,6 +10,7 @@ export interface HostEnd {
   readonly args: readonly string[];
   readonly gitDirectory?: string;
   readonly config: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface InsideEnd {

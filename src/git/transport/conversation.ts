@@ -11,6 +11,8 @@ import type { Pipe } from '../transport.ts';
 export interface Limits {
   /** Bytes that may come out in one fetch. */
   readonly bytes: number;
+  /** Bytes of one object: a pack of a few kilobytes can unfold to any size. */
+  readonly objectBytes: number;
   /** Milliseconds for the whole. */
   readonly total: number;
   /** Milliseconds without a byte in either direction. Git inside sends a sign of life every 5 s while it packs. */

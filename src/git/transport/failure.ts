@@ -6,6 +6,9 @@ import type { Ended, Limits } from './conversation.ts';
 /** What a check of git's says, one line for each object: `error: object <name>: <id>: …`, ids as in git-fsck(1). */
 const objection = /^error: object ([0-9a-f]+): (\w+): /m;
 
+/** What git says where an object is larger than `GIT_ALLOC_LIMIT` (its wrapper.c). */
+const tooLarge = /attempting to allocate (\d+) over limit/;
+
 export function failure(ended: Ended, direction: 'into' | 'out of', limits: Limits): CoppiceError {
   const data = {
     status: ended.status,
@@ -19,6 +22,19 @@ export function failure(ended: Ended, direction: 'into' | 'out of', limits: Limi
       hint: 'Make the commits inside smaller: large build products do not belong into git.',
       data: { ...data, limit: limits.bytes },
     });
+  }
+  const [, size] = tooLarge.exec(ended.stderr) ?? [];
+  if (direction === 'out of' && size !== undefined) {
+    const [one, most] = [Number(size), limits.objectBytes].map((bytes) => `${Math.round(bytes / 2 ** 20)} MiB`);
+    return new CoppiceError(
+      'refused',
+      'transport-too-large',
+      `A single object of ${one} came out of the environment; ${most} is the most.`,
+      {
+        hint: 'Take the file out of the commits inside: large build products do not belong into git.',
+        data: { ...data, limit: limits.objectBytes },
+      },
+    );
   }
   const [, object, check] = objection.exec(ended.stderr) ?? [];
   if (direction === 'out of' && object !== undefined) {

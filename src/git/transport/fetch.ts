@@ -43,6 +43,8 @@ async function receive(quarantine: Quarantine, request: FetchRequest): Promise<v
     args: ['fetch', ...options, 'fd::3', ...refspecs],
     gitDirectory: quarantine.directory,
     config: [...settings, ...prefixes],
+    // What is larger cannot be allocated, and with this threshold nothing is let through without being held in memory.
+    env: { GIT_ALLOC_LIMIT: String(limits.objectBytes) },
   };
   const ended = await connect(git, host, inside, limits);
   if (ended.status !== 0 || ended.stopped !== undefined) throw failure(ended, 'out of', limits);
@@ -55,6 +57,7 @@ const settings = [
   'fetch.fsck.zeroPaddedFilemode=ignore',
   'fetch.unpackLimit=1',
   'fetch.writeCommitGraph=false',
+  'core.bigFileThreshold=1024g',
 ];
 const options = [
   '--quiet',

@@ -15,7 +15,12 @@ export interface GitOverExecOptions {
   readonly limits?: Partial<Limits>;
 }
 
-export const defaultLimits: Limits = { bytes: 2 * 2 ** 30, total: 15 * 60_000, silence: 60_000 };
+export const defaultLimits: Limits = {
+  bytes: 2 * 2 ** 30,
+  objectBytes: 2 ** 29,
+  total: 15 * 60_000,
+  silence: 60_000,
+};
 
 export function gitOverExec(options: GitOverExecOptions): Transport {
   const { git, objectFormat } = options;

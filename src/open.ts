@@ -13,6 +13,7 @@ import { cacheDirectory } from './environment/running-execs.ts';
 import type { CheckpointerFor, Report, Workplace } from './environment/workplace.ts';
 import { type CheckpointerRequest, defaultHoldLimits, type HoldLimits, type SecretSearch } from './git/checkpointer.ts';
 import { type HostGit, hostGit } from './git/host-git.ts';
+import type { Merging } from './git/merging.ts';
 import { openRepository } from './git/native/open.ts';
 import type { Repository } from './git/repository.ts';
 import { openDaemonPort } from './open-daemon.ts';
@@ -67,7 +68,9 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
   return {
     surroundings,
     repository,
-    merging: whenNeeded(async () => (await import('./git/merge/merging.ts')).createMerging(surroundings, repository)),
+    merging: mergingWhenNeeded(async () =>
+      (await import('./git/merge/merging.ts')).createMerging(surroundings, repository),
+    ),
     leaks: whenNeeded(async () => {
       const { openLeakSearch } = await import('./git/leaks/open-leak-search.ts');
       return openLeakSearch({
@@ -126,6 +129,25 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
 }
 
 type Asynchronous = { readonly [name: string]: (...args: never[]) => Promise<unknown> };
+
+/** The same for merging, of which one method streams. */
+function mergingWhenNeeded(load: () => Promise<Merging>): Merging {
+  let loaded: Promise<Merging> | undefined;
+  const once = () => {
+    loaded ??= load();
+    return loaded;
+  };
+  const { merge, mergeTrees, advance, applyToCheckout } = whenNeeded<Omit<Merging, 'mergeAll'>>(once);
+  return {
+    merge,
+    mergeTrees,
+    advance,
+    applyToCheckout,
+    async *mergeAll(pairs, options) {
+      yield* (await once()).mergeAll(pairs, options);
+    },
+  };
+}
 
 /** An adapter that is loaded by the first call of any of its methods: a command shall not pay for what it does not use. */
 function whenNeeded<Adapter extends object>(load: () => Promise<Adapter>): Adapter {

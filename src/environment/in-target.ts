@@ -47,6 +47,7 @@ export async function lookInTarget(
   if (goal?.tree === work?.tree) return { by: 'same-tree', commit: target };
   const search: Search = { workplace, target, tip, left: mostMerges };
   const found = await newestWith(search, { start, end: tip });
+  if (found === 'lacks') return undefined;
   if (found !== undefined) return { by: found === target ? 'content' : 'moved-on', commit: found };
   return (await eachCommitIsIn(search, at, start)) ? { by: 'commits', commit: target } : undefined;
 }
@@ -76,11 +77,11 @@ type Answer = 'has' | 'lacks' | 'cannot-tell';
 /** States asked in one process. Most often the first can tell. */
 const atOnce = 16;
 
-/** The newest state of the target that has the work, unless a newer one lacks some of it. */
-async function newestWith(search: Search, work: Work): Promise<Oid | undefined> {
+/** The newest state of the target that has the work, unless a newer one lacks some of it; `lacks` where the newest does. */
+async function newestWith(search: Search, work: Work): Promise<Oid | 'lacks' | undefined> {
   const goal = await search.workplace.repository.readCommit(search.target);
   let [answer = 'cannot-tell'] = await askStates(search, [goal], work);
-  if (answer !== 'cannot-tell') return answer === 'has' ? goal.oid : undefined;
+  if (answer !== 'cannot-tell') return answer === 'has' ? goal.oid : 'lacks';
   const before = (await statesBefore(search, work)).filter(({ oid }) => oid !== goal.oid);
   for (let start = 0; start < before.length && search.left > 0; start += atOnce) {
     const states = before.slice(start, start + atOnce);
@@ -172,7 +173,8 @@ async function eachCommitIsIn(search: Search, at: Environment['at'], start: Oid)
 async function pickIsIn(search: Search, before: Oid, after: Oid): Promise<boolean> {
   const [old, young] = await search.workplace.repository.readCommits([before, after]);
   if (old?.tree === young?.tree) return true;
-  return (await newestWith(search, { start: before, end: after, base: before })) !== undefined;
+  const found = await newestWith(search, { start: before, end: after, base: before });
+  return found !== undefined && found !== 'lacks';
 }
 
 async function isPlainMerge({ merging }: Workplace, ours: Oid, theirs: Oid, tree: Oid): Promise<boolean> {

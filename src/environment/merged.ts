@@ -44,6 +44,62 @@ export async function mergedState(workplace: Workplace, environment: Environment
   return verdict;
 }
 
+/**
+ * Of many at once, for lists: what is known, and what one batch of merges tells. Undefined where that is not enough, which
+ * is rare and told by `mergedState`.
+ */
+export async function mergedStates(
+  workplace: Workplace,
+  environments: readonly Environment[],
+): Promise<ReadonlyMap<Environment, Verdict>> {
+  const verdicts = new Map<Environment, Verdict>();
+  const open: { readonly environment: Environment; readonly target: Oid }[] = [];
+  const targets = await targetsOf(workplace, environments);
+  for (const environment of environments) {
+    const target = targets.get(environment.target);
+    if (environment.at.tip === environment.at.base) verdicts.set(environment, { state: 'unchanged' });
+    else if (target !== undefined) {
+      const known = await recall(workplace, environment, target);
+      if (known === undefined) open.push({ environment, target });
+      else verdicts.set(environment, known);
+    }
+  }
+  for (const { environment, target, adds } of await whetherTheyAdd(workplace, open)) {
+    if (adds) await remember(workplace, environment, target, unmerged);
+    verdicts.set(environment, adds ? unmerged : await mergedState(workplace, environment));
+  }
+  return verdicts;
+}
+
+async function targetsOf(
+  { repository }: Workplace,
+  environments: readonly Environment[],
+): Promise<ReadonlyMap<RefName | undefined, Oid>> {
+  const names = [...new Set(environments.flatMap(({ target }) => target ?? []))];
+  const refs = names.length === 0 ? [] : await repository.listRefs(...names);
+  return new Map(refs.filter(({ name }) => names.includes(name)).map(({ name, oid }) => [name, oid]));
+}
+
+/** Those whose tip conflicts with the target are left out. */
+async function whetherTheyAdd(
+  { repository, merging }: Workplace,
+  open: readonly { readonly environment: Environment; readonly target: Oid }[],
+) {
+  if (open.length === 0) return [];
+  const goals = await repository.readCommits([...new Set(open.map(({ target }) => target))]);
+  const trees = new Map(goals.map(({ oid, tree }) => [oid, tree]));
+  const pairs = open.map(({ environment, target }) => ({ ours: target, theirs: environment.at.tip }));
+  const answers: { environment: Environment; target: Oid; adds: boolean }[] = [];
+  let index = 0;
+  for await (const outcome of merging.mergeAll(pairs, { keep: false })) {
+    const each = open[index];
+    index += 1;
+    if (each === undefined || outcome.kind !== 'clean') continue;
+    answers.push({ ...each, adds: outcome.tree !== trees.get(each.target) });
+  }
+  return answers;
+}
+
 /** Raised when the way of telling changes: what an older coppice remembered does not count then. */
 const version = 1;
 

@@ -5,11 +5,12 @@ import { repositoryLabels } from '../environment/container.ts';
 import type { Environment } from '../environment/environment.ts';
 import { listWithTips } from '../environment/find.ts';
 import { sweepInterrupted } from '../environment/interrupted.ts';
+import { mergedStates } from '../environment/merged.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import type { Container } from '../runtime/runtime.ts';
 import { labels } from '../runtime/runtime.ts';
 import { operation, type Style } from './operation.ts';
-import { age, columns, type EnvironmentState, environmentView, safe, stateOf } from './views.ts';
+import { age, columns, type EnvironmentState, environmentView, mergedView, safe, stateOf } from './views.ts';
 
 export const list = operation({
   name: 'list',
@@ -25,13 +26,17 @@ export const list = operation({
       broken.push({ name, problem: error.message });
     });
     const environments = await sweepInterrupted(workplace, found);
-    const containers = await containersByName(workplace, environments);
+    const [containers, verdicts] = await Promise.all([
+      containersByName(workplace, environments),
+      mergedStates(workplace, environments),
+    ]);
     return {
       environments: environments.map((environment) => ({
         ...environmentView(environment),
         state: stateOf(environment, containers(environment)),
         uncommitted: environment.at.tip !== environment.at.head,
         changed: environment.at.tip !== environment.at.base,
+        ...mergedView(verdicts.get(environment)),
         lastChange: {
           subject: tips.get(environment.at.tip)?.message.split('\n')[0] ?? '',
           date: new Date((tips.get(environment.at.tip)?.committer.seconds ?? 0) * 1000).toISOString(),
@@ -48,7 +53,7 @@ export const list = operation({
     const rows = environments.map((each) => [
       style.bold(each.name),
       paintState(each.state, style),
-      each.target ?? '-',
+      `${each.target ?? '-'}${each.merged === 'merged' ? style.dim(' (merged)') : each.reverted ? style.yellow(' (reverted)') : ''}`,
       each.changed ? `${age(new Date(each.lastChange.date), style.now)} ago` : '-',
       describe(each),
     ]);

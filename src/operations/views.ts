@@ -55,7 +55,7 @@ export function environmentView(environment: Environment) {
 /** How it is known that work is in a branch, in a few words. */
 export function sayMerged({ merged, mergedBy, mergedAt, reverted }: MergedView, target: string): string {
   if (reverted) return 'reverted there';
-  if (merged !== 'merged') return merged;
+  if (merged !== 'merged') return merged ?? 'not known whether merged';
   const ways: Readonly<Record<string, string>> = {
     ancestry: 'merged',
     'same-tree': `merged: ${target} has the same files`,
@@ -63,23 +63,24 @@ export function sayMerged({ merged, mergedBy, mergedAt, reverted }: MergedView, 
     'moved-on': `merged: ${target} had all of it at ${short(mergedAt ?? '')} and has moved on`,
     commits: `merged: ${target} has each of its commits`,
   };
-  return ways[mergedBy ?? ''] ?? merged;
+  return ways[mergedBy ?? ''] ?? 'merged';
 }
 
 export interface MergedView {
-  readonly merged: string;
+  readonly merged: string | null;
   readonly mergedBy: string | null;
   readonly mergedAt: string | null;
   readonly reverted: boolean;
 }
 
-export function mergedView(verdict: Verdict): MergedView {
-  const found = verdict.state === 'merged' ? verdict : undefined;
+/** `merged` is null where nobody has found out. */
+export function mergedView(verdict: Verdict | undefined): MergedView {
+  const found = verdict?.state === 'merged' ? verdict : undefined;
   return {
-    merged: verdict.state,
+    merged: verdict?.state ?? null,
     mergedBy: found?.by ?? null,
     mergedAt: found?.commit ?? null,
-    reverted: verdict.state === 'unmerged' && verdict.reverted,
+    reverted: verdict?.state === 'unmerged' && verdict.reverted,
   };
 }
 

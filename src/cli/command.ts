@@ -19,7 +19,8 @@ export function commandOf(
   for (const [index, field] of positional.entries()) {
     // After one that may be left out commander could not tell which is missing: the operation's own check says it.
     const required = field.required && positional.slice(0, index).every((before) => before.required);
-    command.argument(required ? `<${field.value}>` : `[${field.value}]`, field.help);
+    const value = field.type === 'list' ? `${field.value}...` : field.value;
+    command.argument(required ? `<${value}>` : `[${value}]`, field.help);
   }
   for (const field of fields) if (field.place === undefined) command.addOption(optionOf(field));
   const restField = fields.find(({ place }) => place === 'rest');
@@ -29,7 +30,9 @@ export function commandOf(
     if (restField !== undefined && command.args.length > positional.length) throw noDashes(operation, command.args);
     const given: Record<string, unknown> = {};
     for (const [index, field] of takers(positional, command.args.length).entries()) {
-      if (command.args[index] !== undefined) given[field.key] = command.args[index];
+      if (command.args[index] === undefined) continue;
+      // Only the last can take several.
+      given[field.key] = field.type === 'list' ? command.args.slice(index) : command.args[index];
     }
     const options = command.opts<Record<string, unknown>>();
     for (const field of fields) if (options[field.key] !== undefined) given[field.key] = options[field.key];

@@ -120,3 +120,8 @@ const nameFacts: Flag = {
 export function nameArgument() {
   return flag(z.optional(z.string()), nameFacts);
 }
+
+/** Any number of environments, for operations on several at once. */
+export function namesArgument(help: string) {
+  return flag(z.optional(z.array(z.string())), { help, place: 'argument', value: 'NAME' });
+}

@@ -25,6 +25,7 @@ function usageOf(operation: AnyOperation): string {
   const fields = fieldsOf(operation);
   const positional = fields
     .filter(({ place }) => place === 'argument')
+    .map(({ value, required, type }) => ({ required, value: type === 'list' ? `${value}…` : value }))
     .map(({ value, required }) => (required ? value : `[${value}]`));
   const rest = fields.filter(({ place }) => place === 'rest').map(({ value }) => `-- ${value}…`);
   const required = fields

@@ -1,34 +1,13 @@
 /** The disk under the repository fills up at different points of a checkpoint, and is freed again. */
-import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, readdirSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { openPackWriter } from '../../src/git/checkpoint/pack.ts';
 import { eventually } from '../support/eventually.ts';
 import { makeRepository } from '../support/repository.ts';
+import { fill, putOnSmallDisk } from './disk.ts';
 import { expectNothingLost, expectSaved, type Ground, makeGround, tipOf, watch } from './ground.ts';
 import { openWriter, randomFrom } from './writer.ts';
-
-/** Puts what is in the directory on a file system of its own, gone after the test. Only root may. */
-function putOnSmallDisk({ repository }: Pick<Ground, 'repository'>, directory: string, size: string): void {
-  if (process.getuid?.() !== 0) throw new Error('This test mounts a small file system: run it as root.');
-  const aside = join(repository.directory, 'aside');
-  execFileSync('cp', ['-a', directory, aside]);
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'coppice-test', directory]);
-  onTestFinished(() => void execFileSync('umount', ['--lazy', directory]));
-  execFileSync('cp', ['-a', `${aside}/.`, directory]);
-}
-
-/** Leaves so many bytes free. Returns what frees the rest again. */
-function fill(directory: string, left: number): () => void {
-  const { bavail, bsize } = statfsSync(directory);
-  const path = join(directory, 'filler');
-  const file = openSync(path, 'w');
-  const chunk = Buffer.alloc(bsize);
-  for (let free = bavail * bsize - left; free > 0; free -= bsize) writeSync(file, chunk);
-  closeSync(file);
-  return () => rmSync(path);
-}
 
 it.each([
   { what: 'the objects', where: 'objects', seed: 1 },

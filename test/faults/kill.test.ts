@@ -2,16 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import {
-  type DaemonProcess,
-  expectNothingLost,
-  expectSaved,
-  type Ground,
-  makeGround,
-  startDaemon,
-  tipOf,
-} from './ground.ts';
-import { openWriter, type Random, randomFrom } from './writer.ts';
+import { expectNothingLost, expectSaved, type Ground, makeGround, startDaemon, tipOf } from './ground.ts';
+import { killChildren } from './processes.ts';
+import { openWriter, randomFrom } from './writer.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -92,29 +85,3 @@ it.each([99])('two daemons with a socket each watch the same environment (seed %
   expectNothingLost(ground, 'one');
   expect(daemons.map(({ child }) => child.exitCode)).toEqual([null, null]);
 });
-
-/** Some of the processes that the daemon has started and that run git. Returns how many. */
-function killChildren({ pid }: DaemonProcess, random: Random): number {
-  let killed = 0;
-  for (const child of childrenOf(pid)) {
-    if (random(3) === 0 || !isGit(child)) continue;
-    try {
-      process.kill(child, 'SIGKILL');
-      killed++;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-    }
-  }
-  return killed;
-}
-
-function childrenOf(pid: number): readonly number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'latin1').split(' ').filter(Boolean).map(Number),
-  );
-}
-
-function isGit(pid: number): boolean {
-  const path = `/proc/${pid}/comm`;
-  return existsSync(path) && readFileSync(path, 'latin1').trim() === 'git';
-}

@@ -67,17 +67,25 @@ test('attributes of each pair count for that pair only', async () => {
   const union = all(write('.gitattributes', 'f merge=union\n'), write('f', lines()));
   const plain = write('f', lines());
   const below = all(write('.gitattributes', '*.txt text\n'), write('a/.gitattributes', 'g merge=union\n'));
+  const other = all(write('.gitattributes', 'g merge=union\n'), write('f', lines()));
   const made = makeRepository();
   const pair = (start: typeof plain, path: string): MergePair => {
     const first = all(start, write(path, lines()));
-    const other = diverge(first, write(path, lines('ours')), write(path, lines('theirs')));
-    made.git('fetch', '-q', other.made.path, other.left, other.right);
-    return { ours: other.left, theirs: other.right };
+    const diverged = diverge(first, write(path, lines('ours')), write(path, lines('theirs')));
+    made.git('fetch', '-q', diverged.made.path, diverged.left, diverged.right);
+    return { ours: diverged.left, theirs: diverged.right };
   };
-  const pairs = [pair(union, 'f'), pair(plain, 'f'), pair(below, 'a/g'), pair(below, 'g'), pair(union, 'f')];
+  const pairs = [
+    pair(union, 'f'),
+    pair(plain, 'f'),
+    pair(below, 'a/g'),
+    pair(below, 'g'),
+    pair(other, 'f'),
+    pair(union, 'f'),
+  ];
   const { merging } = await mergingOf(made);
   const outcomes = await outcomesOf(merging, pairs);
-  expect(outcomes.map(({ kind }) => kind)).toEqual(['clean', 'conflict', 'clean', 'conflict', 'clean']);
+  expect(outcomes.map(({ kind }) => kind)).toEqual(['clean', 'conflict', 'clean', 'conflict', 'conflict', 'clean']);
   expect(outcomes).toEqual(await alone(merging, pairs));
 });
 

@@ -61,6 +61,11 @@ export interface Merging {
    * each pair. A few processes do them in batches; an outcome comes when the batch that it is in is done.
    */
   mergeAll(pairs: Iterable<MergePair>, options?: MergeOptions): AsyncIterable<PairOutcome>;
+  /**
+   * For each pair whether it is certain, from the paths that each side changed, that it merges cleanly. False says nothing:
+   * only `merge` knows then. Remembers what it compared.
+   */
+  apart(pairs: readonly Pick<MergePair, 'ours' | 'theirs'>[]): Promise<readonly boolean[]>;
   /** The same as `merge` with trees (or commits, for their trees) and a base tree of the caller's choice. */
   mergeTrees(base: Oid, ours: Oid, theirs: Oid, options?: MergeOptions): Promise<MergeOutcome>;
   /**

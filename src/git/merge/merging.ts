@@ -4,6 +4,7 @@ import { hostGit } from '../host-git.ts';
 import type { Merging } from '../merging.ts';
 import type { Repository } from '../repository.ts';
 import { advance } from './advance.ts';
+import { makeApart } from './apart.ts';
 import { applyToCheckout } from './apply.ts';
 import { mergeAll } from './merge-all.ts';
 import { withQuarantine } from './quarantine.ts';
@@ -25,6 +26,7 @@ export function createMerging(surroundings: Surroundings, repository: Repository
         if (keep) await quarantine.promote(dressed);
         return outcome;
       }),
+    apart: makeApart(git),
     mergeAll: (pairs, options) => mergeAll(git, scratch, pairs, options),
     advance: (branch, before, after, reason) =>
       advance({ surroundings, repository, git }, { branch, before, after, reason }),

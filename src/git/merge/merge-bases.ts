@@ -1,0 +1,111 @@
+/** The merge bases of every pair of many commits, from one walk over the history between them. */
+import { type Oid, parseOid } from '../../domain/oid.ts';
+import type { HostGit } from '../host-git.ts';
+
+export interface Bases {
+  /** All of them; none for histories that share nothing. Undefined for a pair the walk does not tell about. */
+  of(left: Oid, right: Oid): readonly Oid[] | undefined;
+  /** Of the tips and their bases. */
+  treeOf(commit: Oid): Oid | undefined;
+}
+
+export interface Node {
+  readonly oid: Oid;
+  readonly tree: Oid;
+  readonly parents: readonly Oid[];
+}
+
+export async function mergeBases(git: HostGit, tips: readonly Oid[]): Promise<Bases> {
+  const distinct = [...new Set(tips)];
+  const { common, related } = await commonAncestor(git, distinct);
+  const nodes = common === undefined ? [] : await historyOf(git, related, common);
+  const found = basesByPair(nodes, related);
+  const trees = new Map(nodes.map(({ oid, tree }) => [oid, tree]));
+  const known = new Set(related);
+  return {
+    of: (left, right) => (known.has(left) && known.has(right) ? (found.get(`${left} ${right}`) ?? []) : undefined),
+    treeOf: (commit) => trees.get(commit),
+  };
+}
+
+/**
+ * `nodes` come children first. A commit is a best common ancestor of two tips if both reach it and do not both reach one of
+ * its children.
+ */
+export function basesByPair(nodes: readonly Node[], tips: readonly Oid[]): ReadonlyMap<string, readonly Oid[]> {
+  const found = new Map<string, Oid[]>();
+  const own = new Map(tips.map((tip, index) => [tip, 1n << BigInt(index)]));
+  const reaching = new Map<Oid, Set<bigint>>();
+  for (const { oid, parents } of nodes) {
+    const children = reaching.get(oid) ?? new Set();
+    reaching.delete(oid);
+    const mask = [...children].reduce((sum, each) => sum | each, own.get(oid) ?? 0n);
+    if (!children.has(mask)) addBases(found, oid, mask, children, tips);
+    for (const parent of parents) reaching.set(parent, (reaching.get(parent) ?? new Set()).add(mask));
+  }
+  return found;
+}
+
+function addBases(
+  found: Map<string, Oid[]>,
+  base: Oid,
+  mask: bigint,
+  children: ReadonlySet<bigint>,
+  tips: readonly Oid[],
+): void {
+  const covered = new Set([...children].flatMap((child) => pairsOf(tipsIn(child, tips))));
+  for (const pair of pairsOf(tipsIn(mask, tips))) {
+    if (covered.has(pair)) continue;
+    const bases = found.get(pair);
+    if (bases === undefined) found.set(pair, [base]);
+    else bases.push(base);
+  }
+}
+
+function tipsIn(mask: bigint, tips: readonly Oid[]): readonly Oid[] {
+  return tips.filter((_, index) => (mask >> BigInt(index)) & 1n);
+}
+
+/** Both ways round. */
+function pairsOf(tips: readonly Oid[]): readonly string[] {
+  return tips.flatMap((left) => tips.flatMap((right) => (left === right ? [] : [`${left} ${right}`])));
+}
+
+/** Something all of them descend from, so that no more of the history is read than tells them apart. */
+async function commonAncestor(git: HostGit, tips: readonly Oid[]) {
+  const related = tips.length < 2 ? tips : await relatedTips(git, tips);
+  if (related.length === 0) return { common: undefined, related };
+  return { common: await octopusBase(git, related), related };
+}
+
+async function octopusBase(git: HostGit, tips: readonly Oid[]): Promise<Oid | undefined> {
+  const { stdout } = await git.run(['merge-base', '--octopus', ...tips], { allow: [0, 1] });
+  const [line = ''] = stdout.toString('latin1').split('\n');
+  return line === '' ? undefined : parseOid(line);
+}
+
+/** All of them as a rule; where some share no history with the others, the greater part. */
+async function relatedTips(git: HostGit, tips: readonly Oid[]): Promise<readonly Oid[]> {
+  if ((await octopusBase(git, tips)) !== undefined) return tips;
+  for (const anchor of tips.slice(0, 3)) {
+    const related: Oid[] = [];
+    for (const tip of tips) if ((await octopusBase(git, [anchor, tip])) !== undefined) related.push(tip);
+    if (related.length * 2 > tips.length && (await octopusBase(git, related)) !== undefined) return related;
+  }
+  return [];
+}
+
+/** Down to `common`, which is in it where anything is. Other commits at the border are ancestors of it: no base is among them. */
+async function historyOf(git: HostGit, tips: readonly Oid[], common: Oid): Promise<readonly Node[]> {
+  const args = ['rev-list', '--topo-order', '--boundary', '--no-commit-header', '--format=%m %H %T %P', '--stdin'];
+  const { stdout } = await git.run(args, { input: [...tips, `^${common}`, ''].join('\n') });
+  const lines = stdout
+    .toString('latin1')
+    .split('\n')
+    .filter((line) => line !== '');
+  return lines.flatMap((line) => {
+    const [mark, oid = '', tree = '', ...parents] = line.trimEnd().split(' ');
+    if (mark === '-' && oid !== common) return [];
+    return [{ oid: parseOid(oid), tree: parseOid(tree), parents: mark === '-' ? [] : parents.map(parseOid) }];
+  });
+}

@@ -1,7 +1,7 @@
 /** Where an environment lives in the repository's references. README and DESIGN show the same table. */
 import type { EnvironmentName } from './environment-name.ts';
 import { isEnvironmentName } from './environment-name.ts';
-import { parseRefName, type RefName } from './ref-name.ts';
+import { parseRefName, type RefName, shortName } from './ref-name.ts';
 
 /** Everything coppice keeps apart from the branches themselves. */
 export const coppiceRefs = 'refs/coppice/';
@@ -21,6 +21,8 @@ export interface EnvironmentRefs {
   readonly outside: RefName;
   /** The tree `apply` put into a checkout last, as a commit. Absent before the first one. */
   readonly applied: RefName;
+  /** What a squash or a rebase took into this branch, so that merging again starts from there: `delivered/<branch>`. */
+  delivered(branch: RefName): RefName;
   /** Folded checkpoints and whatever an agent's rewrite left behind: `tails/1`, `tails/2`, … */
   tail(n: number): RefName;
   /** Other branches made inside: `heads/<branch>`. */
@@ -39,6 +41,7 @@ export function refsOf(name: EnvironmentName, branchPrefix: string = defaultBran
     record: at('record'),
     outside: at('outside'),
     applied: at('applied'),
+    delivered: (branch) => at(`delivered/${shortName(branch)}`),
     tail: (n) => at(`tails/${n}`),
     agentHead: (branch) => at(`heads/${branch}`),
     prefix,

@@ -1,18 +1,25 @@
-/** Merges an environment's work into a branch: computed on objects, delivered by one compare-and-swap. */
-import { textOf } from '../domain/byte-path.ts';
+/** Merges an environment's work, or a part of it, into a branch: computed on objects, delivered by one compare-and-swap. */
 import type { Held } from '../domain/change.ts';
-import { CoppiceError } from '../domain/error.ts';
+import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { type RefName, shortName } from '../domain/ref-name.ts';
-import type { Conflict, MergeOutcome } from '../git/merging.ts';
-import { commitTail, inProgress } from './commit.ts';
+import type { Conflict } from '../git/merging.ts';
+import type { Identity } from '../git/repository.ts';
+import { bringInOutside, commitTail, inProgress } from './commit.ts';
+import { conflictView } from './conflict-view.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
+import { followHead } from './follow-head.ts';
 import { refuseLeakyChanges, refuseLeakyCommits } from './leaks.ts';
+import { type HooksRun, runMergeHooks } from './merge-hooks.ts';
+import { mergeMessage, partMessage } from './merge-message.ts';
+import { type Part, partOf, type Selection } from './merge-part.ts';
+import { type MergeStart, mergeFrom, mergeStart, noteDelivery } from './merge-start.ts';
 import { reconcileFully } from './reconcile.ts';
+import { oldestFirst, replay } from './replay.ts';
 import type { Workplace } from './workplace.ts';
 
-export type Strategy = 'merge' | 'squash' | 'ff-only';
+export type Strategy = 'merge' | 'squash' | 'rebase' | 'ff-only';
 
 export interface MergeRequest {
   readonly into: RefName;
@@ -22,6 +29,10 @@ export interface MergeRequest {
   readonly allowMarkers: boolean;
   /** Neither is what looks like a secret in the agent's own commits. */
   readonly allowSecrets: boolean;
+  /** Leaves out the repository's hooks. */
+  readonly noVerify?: boolean;
+  /** Only this; the rest stays. Not with `ff-only`. */
+  readonly selection?: Selection;
 }
 
 export interface Merged {
@@ -29,22 +40,27 @@ export interface Merged {
   readonly into: RefName;
   readonly before: Oid | null;
   readonly after: Oid;
-  readonly kind: 'merge' | 'squash' | 'fast-forward' | 'nothing-to-do';
+  readonly kind: 'merge' | 'squash' | 'rebase' | 'fast-forward' | 'nothing-to-do';
   /** The checkout that was brought along, when the branch is checked out. */
   readonly worktree: string | null;
   /** What was not merged because it is held. */
   readonly held: readonly Held[];
+  readonly hooks: Omit<HooksRun, 'message'>;
 }
+
+type Attempt = Omit<Merged, 'held'>;
+
+const noHooks = { ran: 'none', output: '' } as const;
 
 /** Retries when the branch moves meanwhile: the merge is computed anew against where it is then. */
 export async function mergeInto(workplace: Workplace, start: Environment, request: MergeRequest): Promise<Merged> {
-  const held = await refuseConflict(workplace, start, request);
+  const { held, part } = await refuseConflict(workplace, start, request);
   const environment = await withCommittedTail(workplace, start, request);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return { ...(await attemptMerge(workplace, environment, request)), held };
+      return { ...(await attemptMerge(workplace, environment, request, part)), held };
     } catch (error) {
-      if (!(error instanceof CoppiceError) || error.code !== 'ref-moved' || attempt >= 20) throw error;
+      if (!hasCode(error, 'ref-moved') || attempt >= 20) throw error;
     }
   }
 }
@@ -52,18 +68,48 @@ export async function mergeInto(workplace: Workplace, start: Environment, reques
 /** Looked at before anything moves, the environment's own branch included: on a conflict nothing has changed anywhere. */
 async function refuseConflict(
   workplace: Workplace,
-  start: Environment,
+  first: Environment,
   request: MergeRequest,
-): Promise<readonly Held[]> {
-  const before = await workplace.repository.readRef(request.into);
-  if (before === undefined) await refuseUnknown(workplace, request.into);
-  const { environment, operation, held } = await reconcileFully(workplace, start);
+): Promise<{ readonly held: readonly Held[]; readonly part: Part | undefined }> {
+  const { into, selection, strategy } = request;
+  const before = await workplace.repository.readRef(into);
+  if (before === undefined) await refuseUnknown(workplace, into);
+  const { environment, operation, held } = await reconcileFully(workplace, first);
   if (operation !== undefined) throw inProgress(environment, operation);
-  if (!request.allowSecrets) await refuseLeaks(workplace, environment, request, before);
-  if (before === undefined || request.strategy === 'ff-only') return held;
-  const outcome = await workplace.merging.merge(before, environment.at.tip, { keep: false });
-  if (outcome.kind === 'conflict') throw conflict(environment, request.into, outcome.conflicts);
-  return held;
+  if (!request.allowSecrets && selection === undefined) await refuseLeaks(workplace, environment, request, before);
+  if (before === undefined || strategy === 'ff-only') return { held, part: undefined };
+  const { tip } = environment.at;
+  const start = await mergeStart(workplace, environment, into, before, tip);
+  const part =
+    selection === undefined || start === undefined
+      ? undefined
+      : await choose(workplace, environment, { before, start, selection, request });
+  if (!request.allowSecrets && part !== undefined)
+    await refuseLeaks(workplace, environment, request, before, part.commit);
+  const outcome = await mergeFrom(workplace, start, before, part?.commit ?? tip, { keep: false });
+  if (outcome.kind === 'conflict') throw conflict(environment, into, outcome.conflicts);
+  return { held, part };
+}
+
+async function choose(
+  workplace: Workplace,
+  environment: Environment,
+  {
+    before,
+    start,
+    selection,
+    request,
+  }: { before: Oid; start: MergeStart; selection: Selection; request: MergeRequest },
+): Promise<Part> {
+  const { tip, head } = environment.at;
+  return partOf(workplace, environment, {
+    selection,
+    start,
+    before,
+    from: selection.kind === 'commits' ? head : tip,
+    author: await authorOf(workplace, environment),
+    message: partMessage(environment, request.message),
+  });
 }
 
 /** A squash brings files only: what an earlier commit had in it stays behind. */
@@ -72,12 +118,12 @@ async function refuseLeaks(
   environment: Environment,
   { strategy }: MergeRequest,
   into: Oid | undefined,
+  after: Oid = environment.at.head,
 ): Promise<void> {
-  const { at } = environment;
-  if (strategy !== 'squash' || into === undefined) await refuseLeakyCommits(workplace, environment, into);
+  if (strategy !== 'squash' || into === undefined) await refuseLeakyCommits(workplace, environment, into, after);
   else {
-    const before = (await workplace.repository.mergeBase(into, at.head)) ?? (await workplace.repository.emptyTree());
-    await refuseLeakyChanges(workplace, environment, { before, after: at.head });
+    const before = (await workplace.repository.mergeBase(into, after)) ?? (await workplace.repository.emptyTree());
+    await refuseLeakyChanges(workplace, environment, { before, after });
   }
 }
 
@@ -94,95 +140,189 @@ async function refuseUnknown({ repository }: Workplace, into: RefName): Promise<
 async function withCommittedTail(
   workplace: Workplace,
   environment: Environment,
-  { into, allowMarkers }: MergeRequest,
+  { into, allowMarkers, noVerify = false }: MergeRequest,
 ): Promise<Environment> {
-  const author = (await workplace.repository.identity()) ?? environment.record.author;
+  const author = await authorOf(workplace, environment);
   const message = environment.record.title ?? `Work of ${environment.name}`;
   try {
     const markers = allowMarkers ? ('allow' as const) : { newTo: into };
-    return (await commitTail(workplace, environment, { message, author, noVerify: false, markers })).environment;
+    return (await commitTail(workplace, environment, { message, author, noVerify, markers })).environment;
   } catch (error) {
-    if (error instanceof CoppiceError && error.code === 'nothing-to-commit') {
-      return (await readEnvironment(workplace, environment.name)) ?? environment;
-    }
-    throw error;
+    if (!hasCode(error, 'nothing-to-commit')) throw error;
+    return (await readEnvironment(workplace, environment.name)) ?? environment;
   }
+}
+
+async function authorOf({ repository }: Workplace, { record }: Environment): Promise<Identity> {
+  return (await repository.identity()) ?? record.author;
 }
 
 async function attemptMerge(
   workplace: Workplace,
   environment: Environment,
   request: MergeRequest,
-): Promise<Omit<Merged, 'held'>> {
+  part: Part | undefined,
+): Promise<Attempt> {
   const { repository, merging } = workplace;
   const { head } = environment.at;
-  const before = (await repository.readRef(request.into)) ?? null;
-  const done = { environment, into: request.into, before };
-  if (before !== null && (await repository.isAncestor(head, before))) {
-    return { ...done, after: before, kind: 'nothing-to-do', worktree: null };
-  }
-  const made = await mergedCommit(workplace, environment, request, before);
-  if (made === undefined) return { ...done, after: before ?? head, kind: 'nothing-to-do', worktree: null };
+  const { into } = request;
+  const before = (await repository.readRef(into)) ?? null;
+  const done = { environment, into, before, hooks: noHooks };
+  const nothing: Attempt = { ...done, after: before ?? head, kind: 'nothing-to-do', worktree: null };
+  if (before !== null && (await repository.isAncestor(part?.commit ?? head, before))) return nothing;
+  const made = await madeCommit(workplace, environment, request, before, part);
+  if (made === undefined) return nothing;
   const reason = `coppice: merge ${environment.name}`;
-  const { worktree } = await merging.advance(request.into, before, made.commit, reason);
-  return { ...done, after: made.commit, kind: made.kind, worktree };
+  const { worktree } = await merging.advance(into, before, made.commit, reason);
+  const after = await remember(workplace, environment, request, made, part);
+  return {
+    ...done,
+    environment: after,
+    after: made.commit,
+    kind: made.kind,
+    worktree,
+    hooks: made.hooks ?? noHooks,
+  };
 }
 
-async function mergedCommit(workplace: Workplace, environment: Environment, request: MergeRequest, before: Oid | null) {
-  const { repository } = workplace;
-  const { head } = environment.at;
-  if (before === null) return { commit: head, kind: 'fast-forward' as const };
-  if (request.strategy === 'ff-only') {
-    if (await repository.isAncestor(before, head)) return { commit: head, kind: 'fast-forward' as const };
-    throw new CoppiceError(
-      'refused',
-      'not-fast-forward',
-      `${shortName(request.into)} has moved on: no fast-forward is possible.`,
-      {
-        hint: 'Merge without --ff-only.',
-      },
-    );
-  }
-  const outcome = await workplace.merging.merge(before, head);
-  if (outcome.kind === 'conflict') throw conflict(environment, request.into, outcome.conflicts);
-  return writeMerge(workplace, environment, request, before, outcome);
+interface Made {
+  readonly commit: Oid;
+  readonly kind: Exclude<Merged['kind'], 'nothing-to-do'>;
+  readonly start?: MergeStart;
+  readonly hooks?: Omit<HooksRun, 'message'>;
 }
 
-async function writeMerge(
+async function madeCommit(
   workplace: Workplace,
   environment: Environment,
   request: MergeRequest,
-  before: Oid,
-  outcome: Extract<MergeOutcome, { kind: 'clean' }>,
-) {
+  before: Oid | null,
+  part: Part | undefined,
+): Promise<Made | undefined> {
   const { repository } = workplace;
-  const { head, base } = environment.at;
-  const squash = request.strategy === 'squash';
-  if (squash && outcome.tree === (await repository.readCommit(before)).tree) return undefined;
-  const author = (await repository.identity()) ?? environment.record.author;
-  const commits = await repository.log({ start: head, exclude: [base, before] });
-  const subjects = commits.map(({ message }) => `* ${message.split('\n')[0] ?? ''}`).reverse();
-  const sign = (await repository.config('commit.gpgSign')) === 'true';
-  const commit = await repository.writeCommit({
-    tree: outcome.tree,
-    parents: squash ? [before] : [before, head],
-    author,
-    committer: author,
-    message: messageOf(environment, request, subjects),
-    sign,
-  });
-  return { commit, kind: squash ? ('squash' as const) : ('merge' as const) };
+  const { head } = environment.at;
+  if (before === null) return { commit: head, kind: 'fast-forward' };
+  if (request.strategy === 'ff-only') {
+    if (await repository.isAncestor(before, head)) return { commit: head, kind: 'fast-forward' };
+    throw notFastForward(request.into);
+  }
+  const start = await mergeStart(workplace, environment, request.into, before, head);
+  const work = { before, start, part };
+  return request.strategy === 'rebase' && (part === undefined || part.commits.length > 0)
+    ? rebased(workplace, environment, work)
+    : merged(workplace, environment, request, work);
 }
 
-function messageOf({ name, record }: Environment, request: MergeRequest, subjects: readonly string[]): string {
-  if (request.message !== undefined) return `${request.message.trim()}\n`;
-  const title = record.title === null ? '' : `: ${record.title}`;
-  if (request.strategy === 'squash') {
-    const [only] = subjects;
-    if (subjects.length === 1 && only !== undefined) return `${record.title ?? only.slice(2)}\n`;
-    return `${record.title ?? `Work of ${name}`}\n\n${subjects.join('\n')}\n`;
+function notFastForward(into: RefName): CoppiceError {
+  const sentence = `${shortName(into)} has moved on: no fast-forward is possible.`;
+  return new CoppiceError('refused', 'not-fast-forward', sentence, { hint: 'Merge without --ff-only.' });
+}
+
+interface Work {
+  readonly before: Oid;
+  readonly start: MergeStart | undefined;
+  readonly part: Part | undefined;
+}
+
+async function rebased(
+  workplace: Workplace,
+  environment: Environment,
+  { before, start, part }: Work,
+): Promise<Made | undefined> {
+  const { repository } = workplace;
+  const exclude = [before, ...(start?.delivered === undefined ? [] : [start.delivered])];
+  const commits = part?.commits ?? oldestFirst(await repository.log({ start: environment.at.head, exclude }));
+  const { tree } = await repository.readCommit(before);
+  const { commit, made } = await replay(workplace, {
+    // Merges of the target brought in nothing of the environment's own, as for git rebase.
+    commits: commits.filter(({ parents }) => parents.length <= 1),
+    onto: { parent: before, tree },
+    committer: await authorOf(workplace, environment),
+    sign: await signs(workplace),
+    hint: `The branch is as it was. Merge without --rebase, or \`coppice sync ${environment.name}\` first.`,
+  });
+  return made === 0 ? undefined : { commit, kind: 'rebase', ...(start === undefined ? {} : { start }) };
+}
+
+async function merged(
+  workplace: Workplace,
+  environment: Environment,
+  request: MergeRequest,
+  { before, start, part }: Work,
+): Promise<Made | undefined> {
+  const { repository } = workplace;
+  const theirs = part?.commit ?? environment.at.head;
+  const outcome = await mergeFrom(workplace, start, before, theirs);
+  if (outcome.kind === 'conflict') throw conflict(environment, request.into, outcome.conflicts);
+  const linear = request.strategy !== 'merge';
+  const unchanged = outcome.tree === (await repository.readCommit(before)).tree;
+  if (unchanged && (linear || part !== undefined)) return undefined;
+  const author = await authorOf(workplace, environment);
+  const commits = await repository.log({ start: theirs, exclude: [environment.at.base, before] });
+  const message = mergeMessage(environment, {
+    given: request.message,
+    linear,
+    part: part !== undefined,
+    commits,
+  });
+  const write = (text: string, sign: boolean) =>
+    repository.writeCommit({
+      tree: outcome.tree,
+      parents: linear ? [before] : [before, theirs],
+      author,
+      committer: author,
+      message: text,
+      sign,
+    });
+  const hooks = request.noVerify
+    ? { ...noHooks, message }
+    : await runMergeHooks(workplace, environment, {
+        draft: await write(message, false),
+        before,
+        theirs: linear ? undefined : theirs,
+        message,
+      });
+  const commit = await write(hooks.message, await signs(workplace));
+  return { commit, kind: linear ? 'squash' : 'merge', hooks, ...(start === undefined ? {} : { start }) };
+}
+
+async function signs({ repository }: Workplace): Promise<boolean> {
+  return (await repository.config('commit.gpgSign')) === 'true';
+}
+
+/** What later merges have to know: git itself where a merge commit says it, else a note of what was delivered. */
+async function remember(
+  workplace: Workplace,
+  environment: Environment,
+  { into }: MergeRequest,
+  { commit, kind, start }: Made,
+  part: Part | undefined,
+): Promise<Environment> {
+  const { repository } = workplace;
+  const { head } = environment.at;
+  if ((kind === 'squash' || kind === 'rebase') && start !== undefined) {
+    const tree = part?.tree ?? (await repository.readCommit(head)).tree;
+    await noteDelivery(workplace, environment, into, { landed: commit, head, start, tree });
   }
-  return `Merge environment ${name}${title}\n\n${subjects.join('\n')}\n`;
+  if (kind !== 'merge' || part === undefined || (await repository.isAncestor(part.commit, head))) return environment;
+  return joinPart(workplace, environment, part);
+}
+
+/** The environment has the part already: a merge that changes no file says so to git. */
+async function joinPart(workplace: Workplace, environment: Environment, part: Part): Promise<Environment> {
+  const { repository } = workplace;
+  const author = environment.record.author;
+  const { tree } = await repository.readCommit(environment.at.head);
+  const head = await repository.writeCommit({
+    tree,
+    parents: [environment.at.head, part.commit],
+    author,
+    committer: author,
+    message: `Merge what was delivered of ${environment.name}\n`,
+  });
+  const { environment: after } = await followHead(workplace, environment, { head, cause: 'merge', outside: true });
+  await bringInOutside(workplace, after);
+  return (await readEnvironment(workplace, after.name)) ?? after;
 }
 
 export function conflict(environment: Environment, into: RefName, conflicts: readonly Conflict[]): CoppiceError {
@@ -192,14 +332,4 @@ export function conflict(environment: Environment, into: RefName, conflicts: rea
     hint: `Nothing was changed. \`coppice sync ${environment.name}\` brings ${shortName(into)} into the environment to resolve it there with plain git; then merge again.`,
     data: { environment: environment.name, into: shortName(into), files },
   });
-}
-
-export function conflictView(conflicts: readonly Conflict[]) {
-  return conflicts.map(({ path, kind, base, ours, theirs }) => ({
-    path: textOf(path),
-    kind: kind as string,
-    base: base?.oid ?? null,
-    ours: ours?.oid ?? null,
-    theirs: theirs?.oid ?? null,
-  }));
 }

@@ -18,8 +18,10 @@ export async function refuseLeakyCommits(
   workplace: Workplace,
   environment: Environment,
   into: Oid | undefined,
+  /** Default: where the environment's HEAD is. */
+  head: Oid = environment.at.head,
 ): Promise<void> {
-  const leaks = await searchCommits(workplace, environment, into === undefined ? [] : [into]);
+  const leaks = await searchCommits(workplace, environment, into === undefined ? [] : [into], head);
   if (leaks.length > 0) throw refused(environment, leaks);
 }
 
@@ -33,9 +35,13 @@ export async function refuseLeakyChanges(
   if (leaks.length > 0) throw refused(environment, leaks);
 }
 
-function searchCommits(workplace: Workplace, environment: Environment, without: readonly Oid[]) {
-  const { name, at } = environment;
-  return workplace.leaks.inCommits({ name, head: at.head, without, allow: allowedBy(environment) });
+function searchCommits(
+  workplace: Workplace,
+  environment: Environment,
+  without: readonly Oid[],
+  head: Oid = environment.at.head,
+) {
+  return workplace.leaks.inCommits({ name: environment.name, head, without, allow: allowedBy(environment) });
 }
 
 function allowedBy({ record }: Environment): readonly string[] {

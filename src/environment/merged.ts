@@ -6,6 +6,7 @@ import type { RefName } from '../domain/ref-name.ts';
 import { errnoOf } from '../platform/errno.ts';
 import type { Environment } from './environment.ts';
 import { type InTarget, lookInTarget } from './in-target.ts';
+import { mergeStart } from './merge-start.ts';
 import { cacheDirectory } from './running-execs.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -160,4 +161,13 @@ export async function startOfWork(workplace: Workplace, environment: Environment
   // On the environment's own line the target has merged the environment, not the other way round.
   const own = await repository.log({ start: tip, exclude: [base], firstParent: true });
   return own.some(({ oid }) => oid === common) ? base : common;
+}
+
+/** The same as a tree (or commit) to compare with: what a squash or rebase brought to the target already is not shown again. */
+export async function startOfChange(workplace: Workplace, environment: Environment): Promise<Oid> {
+  const { target, at } = environment;
+  const targetTip = target === undefined ? undefined : await workplace.repository.readRef(target);
+  if (target === undefined || targetTip === undefined) return startOfWork(workplace, environment);
+  const start = await mergeStart(workplace, environment, target, targetTip, at.tip);
+  return start === undefined || start.tree === start.commit ? startOfWork(workplace, environment) : start.tree;
 }

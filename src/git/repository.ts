@@ -151,6 +151,8 @@ export interface Repository {
       } | null;
     }[],
   ): Promise<Oid>;
+  /** The same with paths as git has them, whatever bytes they are. */
+  editTree(start: Oid, edits: readonly { readonly path: BytePath; readonly entry: TreeEntry | null }[]): Promise<Oid>;
   /**
    * The caller's checkout as a tree: tracked and untracked files as they are, ignored ones left out, through a private
    * index. The checkout itself is only read. What `sieve` names stays as HEAD has it, and its content does not come into

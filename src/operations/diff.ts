@@ -2,7 +2,7 @@
 import * as z from 'zod/mini';
 import { visible } from '../domain/terminal-text.ts';
 import { findEnvironment } from '../environment/find.ts';
-import { startOfWork } from '../environment/merged.ts';
+import { startOfChange } from '../environment/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { flag, nameArgument, operation, type Style } from './operation.ts';
 import { count, renderFiles } from './show.ts';
@@ -12,7 +12,7 @@ export const diff = operation({
   name: 'diff',
   summary: 'Show what an environment changed since its base',
   details:
-    'When the target was merged into the environment since, the diff starts from there, so that only its own work shows.',
+    'When the target was merged into the environment since, or has a part of its work by a squash or rebase, the diff starts from there, so that only what is left shows.',
   effect: 'read',
   version: 1,
   input: z.strictObject({
@@ -23,7 +23,7 @@ export const diff = operation({
     const workplace = await context.workplace();
     const { environment } = await reconcile(workplace, await findEnvironment(workplace, name));
     const { repository } = workplace;
-    const before = await startOfWork(workplace, environment);
+    const before = await startOfChange(workplace, environment);
     const after = environment.at.tip;
     const [files, patch] = await Promise.all([
       repository.diffStat(before, after),

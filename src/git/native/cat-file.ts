@@ -8,25 +8,30 @@ export interface GitObject {
   readonly content: Buffer;
 }
 
-/** In the order of `names`; undefined for what does not exist or is ambiguous. A name is anything git resolves, without NUL. */
+/**
+ * In the order of `names`; undefined for what does not exist or is ambiguous. A name is anything git resolves, without NUL.
+ * `latin1`: the names have one character per byte, as byte paths do.
+ */
 export async function readObjects(
   git: HostGit,
   names: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  encoding: 'utf8' | 'latin1' = 'utf8',
 ): Promise<readonly (GitObject | undefined)[]> {
   if (names.length === 0) return [];
-  const input = names.map((name) => `${name}\0`).join('');
+  const asked = names.map((name) => Buffer.from(name, encoding));
+  const input = Buffer.concat(asked.flatMap((name) => [name, Buffer.of(0)]));
   const { stdout } = await git.run(['cat-file', '--batch', '-z'], { input, env });
-  return parseBatch(stdout, names);
+  return parseBatch(stdout, asked);
 }
 
 /** `<oid> SP <type> SP <size> LF <content> LF`, or the name itself and ` missing` or ` ambiguous`. */
-function parseBatch(output: Buffer, names: readonly string[]): readonly (GitObject | undefined)[] {
+function parseBatch(output: Buffer, names: readonly Buffer[]): readonly (GitObject | undefined)[] {
   let at = 0;
   return names.map((name) => {
-    const absent = [`${name} missing\n`, `${name} ambiguous\n`].find((line) => startsAt(output, at, line));
+    const absent = absences.map((word) => Buffer.concat([name, word])).find((line) => startsAt(output, at, line));
     if (absent !== undefined) {
-      at += Buffer.byteLength(absent);
+      at += absent.length;
       return undefined;
     }
     const end = output.indexOf('\n', at);
@@ -38,7 +43,8 @@ function parseBatch(output: Buffer, names: readonly string[]): readonly (GitObje
   });
 }
 
-function startsAt(output: Buffer, at: number, line: string): boolean {
-  const bytes = Buffer.from(line);
-  return output.subarray(at, at + bytes.length).equals(bytes);
+const absences = [Buffer.from(' missing\n'), Buffer.from(' ambiguous\n')];
+
+function startsAt(output: Buffer, at: number, line: Buffer): boolean {
+  return output.subarray(at, at + line.length).equals(line);
 }

@@ -63,6 +63,7 @@ export async function openRepository(surroundings: Surroundings, directory: stri
     writeBlob: async (content) =>
       parseOid(await git.text(['hash-object', '-w', '--stdin'], { input: content, config: durable })),
     writeTree: (start, edits) => writeTree(git, objectFormat, start, textEdits(edits)),
+    editTree: (start, edits) => writeTree(git, objectFormat, start, edits),
     writeCommit: (commit) => writeCommit(git, user, commit),
     snapshotWorktree: (sieve = async () => []) => snapshotWorktree(git, place, sieve),
     emptyTree: () => emptyTree(git),

@@ -1,6 +1,6 @@
 /** Writes a tree that differs from another in some paths, at a cost that follows the edits and not the tree. */
 import { createHash } from 'node:crypto';
-import { type BytePath, bytePathFromText, bytesOf } from '../../domain/byte-path.ts';
+import { type BytePath, bytePathFromText } from '../../domain/byte-path.ts';
 import type { FileMode } from '../../domain/change.ts';
 import { CoppiceError } from '../../domain/error.ts';
 import { type ObjectFormat, type Oid, parseOid } from '../../domain/oid.ts';
@@ -71,10 +71,8 @@ async function draft(
   const root = directoryOf([]);
   if (start === null) return root;
   const directories = directoriesAlong(paths);
-  const names = directories.map((path) =>
-    path === '' ? `${start}^{tree}` : `${start}:${bytesOf(path).toString('utf8')}`,
-  );
-  for (const [index, object] of (await readObjects(git, names)).entries()) {
+  const names = directories.map((path) => (path === '' ? `${start}^{tree}` : `${start}:${path}`));
+  for (const [index, object] of (await readObjects(git, names, {}, 'latin1')).entries()) {
     const path = directories[index];
     if (path === undefined || object?.type !== 'tree') continue;
     const read = directoryOf(parseTree(object.content, format));

@@ -35,11 +35,20 @@ export function commandOf(
       given[field.key] = field.type === 'list' ? command.args.slice(index) : command.args[index];
     }
     const options = command.opts<Record<string, unknown>>();
-    for (const field of fields) if (options[field.key] !== undefined) given[field.key] = options[field.key];
+    for (const field of fields) {
+      const value = valueIn(options, field);
+      if (value !== undefined) given[field.key] = value;
+    }
     if (restField !== undefined) given[restField.key] = rest;
     await run(given);
   });
   return command;
+}
+
+/** For commander `--no-verify` is the opposite of a `verify` that is on; for an operation it is an input of its own. */
+function valueIn(options: Readonly<Record<string, unknown>>, { key, option }: Field): unknown {
+  const opposite = /^--no-./.test(option) ? key.charAt(2).toLowerCase() + key.slice(3) : undefined;
+  return opposite === undefined || options[opposite] === undefined ? options[key] : options[opposite] === false;
 }
 
 function noDashes(operation: AnyOperation, [name = '', ...words]: readonly string[]): CoppiceError {

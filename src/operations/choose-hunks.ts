@@ -5,11 +5,11 @@ import { createInterface } from 'node:readline/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { type BytePath, textOf } from '../domain/byte-path.ts';
 import { CoppiceError } from '../domain/error.ts';
+import { visible } from '../domain/terminal-text.ts';
 import type { Choice } from '../environment/merge-part.ts';
 import type { FileOffer } from '../environment/part-offers.ts';
 import { errnoOf } from '../platform/errno.ts';
 import { applyHunks, type Hunk, hunksOf, type PatchedFile, parsePatchFile, splitHunk } from './hunks.ts';
-import { harmless } from './log.ts';
 import type { Context } from './operation.ts';
 import { safe } from './views.ts';
 
@@ -206,6 +206,6 @@ function titleOf({ path, from, before, after }: FileOffer): string {
 }
 
 function render({ oldStart, oldLines, newStart, newLines, lines }: Hunk): string {
-  const shown = lines.map((line) => harmless(Buffer.from(line, 'latin1').toString('utf8')));
+  const shown = lines.map((line) => visible(Buffer.from(line, 'latin1').toString('utf8')));
   return [`@@ -${oldStart},${oldLines} +${newStart},${newLines} @@`, ...shown].join('\n');
 }

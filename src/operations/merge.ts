@@ -2,12 +2,12 @@
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
 import { parseBranch, shortName } from '../domain/ref-name.ts';
+import { visible } from '../domain/terminal-text.ts';
 import { mergeInto, type Strategy } from '../environment/deliver.ts';
 import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
 import type { Selection } from '../environment/merge-part.ts';
 import { removeEnvironment } from '../environment/remove.ts';
-import { harmless } from './log.ts';
 import { type Context, flag, nameArgument, operation } from './operation.ts';
 import { heldView, renderHeld, short } from './views.ts';
 
@@ -86,7 +86,7 @@ export const merge = operation({
     const where = worktree === null ? '' : style.dim(`\nchecked out in ${worktree}`);
     const gone = removed === null ? '' : `\nremoved; \`coppice restore ${name}\` brings it back`;
     const left = held.length === 0 ? '' : `\n${renderHeld(held, style)}`;
-    const said = hookOutput === '' ? '' : `${style.dim(harmless(hookOutput))}\n`;
+    const said = hookOutput === '' ? '' : `${style.dim(visible(hookOutput))}\n`;
     return said + what + where + left + gone;
   },
 });

@@ -137,9 +137,10 @@ function mergingWhenNeeded(load: () => Promise<Merging>): Merging {
     loaded ??= load();
     return loaded;
   };
-  const { merge, mergeTrees, advance, applyToCheckout } = whenNeeded<Omit<Merging, 'mergeAll'>>(once);
+  const { merge, apart, mergeTrees, advance, applyToCheckout } = whenNeeded<Omit<Merging, 'mergeAll'>>(once);
   return {
     merge,
+    apart,
     mergeTrees,
     advance,
     applyToCheckout,

@@ -18,7 +18,7 @@ export default defineConfig({
           name: 'plain',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.engine.test.ts'],
-          globalSetup: ['test/support/bubblewrap.ts'],
+          globalSetup: ['test/support/bubblewrap.ts', 'test/support/git-lfs.ts'],
         },
       },
       {

@@ -17,6 +17,7 @@ import type { Merging } from './git/merging.ts';
 import { openRepository } from './git/native/open.ts';
 import type { Repository } from './git/repository.ts';
 import { openDaemonPort } from './open-daemon.ts';
+import { isOnPath, lfsOf } from './open-lfs.ts';
 import { openRuntimes } from './open-runtimes.ts';
 import type { Context } from './operations/operation.ts';
 import { errnoOf } from './platform/errno.ts';
@@ -83,7 +84,14 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
     worktrees: whenNeeded(async () => {
       const { createWorktrees } = await import('./git/worktree/worktrees.ts');
       const { dataDirectory } = surroundings;
-      return createWorktrees({ git, objectFormat, repositoryId: id, dataDirectory, gitDirectory });
+      return createWorktrees({
+        git,
+        objectFormat,
+        repositoryId: id,
+        dataDirectory,
+        gitDirectory,
+        lfs: lfsOf(repository),
+      });
     }),
     transport: whenNeeded(async () =>
       (await import('./git/transport/git-over-exec.ts')).gitOverExec({ git, objectFormat }),
@@ -180,8 +188,8 @@ function checkpointerRequest(
 }
 
 function holdLimits({ hold }: UserSettings): HoldLimits {
-  const { fileBytes, checkpointBytes, checkpointFiles } = { ...defaultHoldLimits, ...definedOf(hold ?? {}) };
-  return { fileBytes, checkpointBytes, checkpointFiles };
+  const { fileBytes, checkpointBytes, checkpointFiles, lfsBytes } = { ...defaultHoldLimits, ...definedOf(hold ?? {}) };
+  return { fileBytes, checkpointBytes, checkpointFiles, lfsBytes };
 }
 
 function secretSearch({ hold }: UserSettings, allow: readonly string[]): SecretSearch | 'off' {
@@ -195,9 +203,17 @@ function definedOf<Shape extends object>(given: Shape): { [Key in keyof Shape]: 
 }
 
 async function checkpointerTools(git: HostGit, repository: Repository, surroundings: Surroundings) {
-  const userExcludes = await readUserExcludes(repository, surroundings);
   const { objectFormat } = repository;
-  return userExcludes === undefined ? { git, objectFormat } : { git, objectFormat, userExcludes };
+  const [userExcludes, hasLfs] = await Promise.all([
+    readUserExcludes(repository, surroundings),
+    isOnPath(surroundings.env.PATH ?? '', 'git-lfs'),
+  ]);
+  return {
+    git,
+    objectFormat,
+    ...(userExcludes === undefined ? {} : { userExcludes }),
+    ...(hasLfs ? { lfs: lfsOf(repository) } : {}),
+  };
 }
 
 /** core.excludesFile, by default `$XDG_CONFIG_HOME/git/ignore` (gitignore(5)). */

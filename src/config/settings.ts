@@ -31,6 +31,7 @@ export const settingsSchema = z.strictObject({
       fileBytes: z.optional(count),
       checkpointBytes: z.optional(count),
       checkpointFiles: z.optional(count),
+      lfsBytes: z.optional(count),
       /** `off`: what looks like a secret is checkpointed like anything else. Default `on`. */
       secrets: z.optional(z.enum(['on', 'off'])),
       /** Paths that may look like a secret, in every repository; on top of what the repository's own file allows. */

@@ -162,6 +162,7 @@ async function build(
 ): Promise<Omit<Created, 'left'>> {
   try {
     const timings = await materialize(workplace, environment, runtime);
+    if (timings.pointers > 0) report(pointersLeft(timings.pointers));
     stopIfAborted(signal);
     const stage = await runSetup(workplace, environment, report);
     const record: EnvironmentRecord = { ...environment.record, stage };
@@ -173,6 +174,11 @@ async function build(
     await rollBack(workplace, environment);
     throw error;
   }
+}
+
+function pointersLeft(pointers: number): string {
+  const files = pointers === 1 ? '1 file of Git LFS is a pointer' : `${pointers} files of Git LFS are pointers`;
+  return `${files}: the content is not in this repository (\`git lfs fetch\` brings it for the next environment), or over 1 GiB.`;
 }
 
 function stopIfAborted(signal: AbortSignal): void {

@@ -17,6 +17,8 @@ export interface Timings {
   readonly git: number;
   readonly container: number;
   readonly total: number;
+  /** Files of Git LFS that are pointers, because their content is not here. */
+  readonly pointers: number;
 }
 
 /**
@@ -51,7 +53,8 @@ export async function materialize(workplace: Workplace, environment: Environment
   await Promise.all([started, workplace.seedStatCache(checkpointerRequest(environment))]);
   await writeFile(markerOf(environment), '');
   const total = since();
-  return { files: built.files, git: built.git - built.files, container: total - built.git, total };
+  const { files, git, pointers } = built;
+  return { files, git: git - files, container: total - git, total, pointers };
 }
 
 /** What the container mounts has to be there when it is created; files may come later. */
@@ -71,9 +74,9 @@ async function buildTree(
   layout: InsideLayout,
   sharing: Promise<void>,
   since: () => number,
-): Promise<{ readonly files: number; readonly git: number }> {
+): Promise<{ readonly files: number; readonly git: number; readonly pointers: number }> {
   const { directories, refs, at, name } = environment;
-  await workplace.worktrees.create({ name, directories, branch: refs.branch, tip: at.tip });
+  const { pointers } = await workplace.worktrees.create({ name, directories, branch: refs.branch, tip: at.tip });
   const files = since();
   await sharing;
   await workplace.worktrees.createOwnGit({
@@ -85,7 +88,7 @@ async function buildTree(
     linkTree: !layout.mountsGitFile,
   });
   await noteHint(workplace, environment);
-  return { files, git: since() };
+  return { files, git: since(), pointers };
 }
 
 /** So that the daemon finds the repository again from the environments' directories. Safe to delete. */

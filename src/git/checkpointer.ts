@@ -44,12 +44,15 @@ export interface HoldLimits {
   readonly checkpointBytes: number;
   /** New files in one checkpoint. Default 5,000. */
   readonly checkpointFiles: number;
+  /** Bytes of one file whose content Git LFS stores. Default 1 GiB. */
+  readonly lfsBytes: number;
 }
 
 export const defaultHoldLimits: HoldLimits = {
   fileBytes: 10 * 2 ** 20,
   checkpointBytes: 50 * 2 ** 20,
   checkpointFiles: 5_000,
+  lfsBytes: 2 ** 30,
 };
 
 export interface CheckpointRequest {

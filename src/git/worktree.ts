@@ -35,6 +35,13 @@ export interface OwnGitRequest {
   readonly linkTree: boolean;
 }
 
+export interface CheckedOut {
+  /** Files of Git LFS that got their content. */
+  readonly content: number;
+  /** Those that stayed pointers: their content is not here, or too much in all. */
+  readonly pointers: number;
+}
+
 export interface StagedFiles {
   /** Where on disk the file of that path waits to be moved in. */
   sourceOf(path: BytePath): Buffer;
@@ -43,9 +50,10 @@ export interface StagedFiles {
 export interface Worktrees {
   /**
    * Registers a locked linked worktree by hand (`<common>/worktrees/coppice-<name>`: no lock on the shared config, no
-   * hook, no filter) and checks its files out. Inherits the caller's sparse patterns. Leaves nothing behind when it throws.
+   * hook, no filter) and checks its files out; where git has pointers of Git LFS, the content that this repository has.
+   * Inherits the caller's sparse patterns. Leaves nothing behind when it throws.
    */
-  create(request: WorktreeRequest): Promise<void>;
+  create(request: WorktreeRequest): Promise<CheckedOut>;
   /** Makes sure the shared base store holds `commit` and its history (and nothing else). Safe from many processes. */
   shareBase(commit: Oid): Promise<void>;
   /** Writes HEAD, config, refs, index, hooks and alternates of the agent's own git directory. */

@@ -119,7 +119,7 @@ test('what a sieve names stays as HEAD has it, and nothing of it is in the repos
   const big = 'x'.repeat(2000);
   repository.write({ 'in/git': awsEnvironment, 'in/new': awsEnvironment, large: big, a: 'work\n', bb: 'more\n' });
   const opened = await openRepository(surroundingsOf(repository.path, repository.env), repository.path);
-  const limits = { fileBytes: 1000, checkpointBytes: 1000, checkpointFiles: 2 };
+  const limits = { fileBytes: 1000, checkpointBytes: 1000, checkpointFiles: 2, lfsBytes: 1000 };
   const { tree, held } = await opened.snapshotWorktree(sieveFor(limits, { allow: [], values: [] }));
   expect(held.map(({ path, reason }) => `${reason} ${path}`)).toEqual([
     'too-much elsewhere',

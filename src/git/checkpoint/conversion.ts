@@ -1,13 +1,13 @@
 /** What a file's bytes become on their way into git: exactly what `git add` would store, without running anything. */
 import type { Held } from '../../domain/change.ts';
+import { isPointedAt, type LfsPointer, parseLfsPointer, pointerText, pointerTo } from '../lfs/pointer.ts';
 import type { Attributes, AttributeValue } from './attribute-rules.ts';
 import { isUtf8, toUtf8 } from './encodings.ts';
-import { isPointedAt, parseLfsPointer } from './lfs-pointer.ts';
 import { countEndings, crlfToLf, type EndingPolicy, keepsCrlf, losesEndings } from './line-endings.ts';
 import type { Settings } from './settings.ts';
 
 export type Converted =
-  | { readonly kind: 'stored'; readonly content: Buffer }
+  | { readonly kind: 'stored'; readonly content: Buffer /** What the content stands for. */; readonly lfs?: LfsPointer }
   /** The recorded content stands for this very file already. */
   | { readonly kind: 'same' }
   | { readonly kind: 'held'; readonly reason: Held['reason']; readonly detail: string };
@@ -16,6 +16,8 @@ export interface ConversionRequest {
   readonly content: Buffer;
   readonly attributes: Attributes;
   readonly settings: Settings;
+  /** Whether there is a store for content of Git LFS. */
+  readonly lfs: boolean;
   /** The blob recorded at the path now, if any. Only asked for where the answer depends on it. */
   readonly recorded: () => Promise<Buffer | undefined>;
 }
@@ -26,7 +28,7 @@ export async function convert(request: ConversionRequest): Promise<Converted> {
   if (attributes.size === 0 && request.settings.autoCrlf === false) return { kind: 'stored', content };
   const filter = textOf(attributes.get('filter'));
   if (filter === 'lfs') {
-    const verdict = await withoutLfs(request);
+    const verdict = await asPointer(request);
     if (verdict !== undefined) return verdict;
   } else if (filter !== undefined && request.settings.filters.has(filter)) {
     return held(`needs the filter ${printable(filter)}, which never runs on the host`);
@@ -39,14 +41,23 @@ export async function convert(request: ConversionRequest): Promise<Converted> {
   return { kind: 'stored', content: attributes.get('ident') === true ? collapseIdent(ended) : ended };
 }
 
-/** A pointer goes in as it is; the file that the recorded pointer stands for is no change; other content has to wait. */
-async function withoutLfs(request: ConversionRequest): Promise<Converted | undefined> {
+/** A pointer goes in as it is, and so does nothing; the file that the recorded pointer stands for is no change. */
+async function asPointer(request: ConversionRequest): Promise<Converted | undefined> {
   if (request.content.length === 0 || parseLfsPointer(request.content) !== undefined) return undefined;
   const recorded = await request.recorded();
   const pointer = recorded === undefined ? undefined : parseLfsPointer(recorded);
   if (pointer !== undefined && isPointedAt(request.content, pointer)) return { kind: 'same' };
-  return held('belongs to Git LFS, which does not run on the host');
+  if (!canPoint(request)) return held(noLfs);
+  const made = pointerTo(request.content);
+  return { kind: 'stored', content: pointerText(made), lfs: made };
 }
+
+/** Extensions of LFS transform the content first, by programs of anybody's. */
+export function canPoint({ lfs, settings }: Pick<ConversionRequest, 'lfs' | 'settings'>): boolean {
+  return lfs && !settings.lfsExtensions;
+}
+
+export const noLfs = 'belongs to Git LFS, which is not installed here';
 
 /** undefined: refused by core.safecrlf. */
 async function convertEndings(content: Buffer, request: ConversionRequest): Promise<Buffer | undefined> {

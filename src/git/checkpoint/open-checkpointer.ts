@@ -10,6 +10,7 @@ import type { ObjectFormat, Oid } from '../../domain/oid.ts';
 import { shortName } from '../../domain/ref-name.ts';
 import type { Checkpointer, CheckpointerRequest, CheckpointRequest, CheckpointResult } from '../checkpointer.ts';
 import type { HostGit } from '../host-git.ts';
+import type { LfsStore } from '../lfs/store.ts';
 import { openBranchMover } from './branch.ts';
 import { openObjectReader } from './object-reader.ts';
 import { openPackWriter, type PackWriter } from './pack.ts';
@@ -29,6 +30,8 @@ export interface CheckpointerDependencies {
   readonly objectFormat: ObjectFormat;
   /** Content of the user's own excludes file (core.excludesFile), one character per byte. */
   readonly userExcludes?: string;
+  /** Where content of Git LFS goes, where git-lfs is there to push it; else it is held. */
+  readonly lfs?: LfsStore;
   readonly now?: () => Date;
 }
 
@@ -75,6 +78,7 @@ export async function openCheckpointer(
     sparse: openSparsePaths(git, request.registration),
     cache: await readStatCache(request.cache, format),
     secrets: openSecretScanner(request.secrets),
+    lfs: dependencies.lfs,
     readBlob: async (oid) => (await reader.read(oid))?.content,
   });
   /** The tree that everything on disk has been compared with; undefined: look at everything next time. */

@@ -5,10 +5,11 @@ import type { FileMode, Held, HeldReason, TreeEntry } from '../../domain/change.
 import type { ObjectFormat, Oid } from '../../domain/oid.ts';
 import type { Breathe } from '../../platform/slices.ts';
 import { type FileStat, readFileAt, readLinkAt, statAt, streamFileAt } from '../../platform/tree-reader.ts';
-import { convert } from './conversion.ts';
+import { type LfsPointer, parseLfsPointer, pointerText } from '../lfs/pointer.ts';
+import type { LfsStore } from '../lfs/store.ts';
+import { canPoint, convert, noLfs } from './conversion.ts';
 import { tooLarge } from './gate.ts';
 import { refusedModules } from './gitmodules.ts';
-import { type LfsPointer, parseLfsPointer } from './lfs-pointer.ts';
 import { nameOf, type RawEntry } from './objects.ts';
 import type { RuleFiles } from './rule-files.ts';
 import type { Suspect } from './scan.ts';
@@ -23,6 +24,10 @@ export interface ReadEntry {
   readonly seen: Seen;
   /** False when it changed while it was read. */
   readonly settled: boolean;
+  /** Where `content` only stands for it: what is on disk, as far as it was read whole. */
+  readonly behind?: Buffer;
+  /** Makes what `content` stands for durable; to be called before it is recorded. */
+  readonly keep?: () => Promise<void>;
 }
 
 /** `gone`: it went away, or became something else, since it was looked at. */
@@ -33,6 +38,9 @@ export interface FileReaderOptions {
   readonly settings: Settings;
   readonly rules: RuleFiles;
   readonly fileBytes: number;
+  readonly lfsBytes: number;
+  /** Absent: content that belongs there is held. */
+  readonly lfs: LfsStore | undefined;
   readonly breathe: Breathe;
   readBlob(oid: Oid): Promise<Buffer | undefined>;
 }
@@ -68,6 +76,7 @@ async function readSmall(suspect: Suspect, parent: number, name: string, options
     content: read.content,
     attributes: rules.attributesFor(suspect.rules, suspect.path, name),
     settings,
+    lfs: options.lfs !== undefined,
     recorded: async () => (before === undefined || before.mode === '160000' ? undefined : options.readBlob(before.oid)),
   });
   if (converted.kind === 'held') return held(suspect.path, converted.reason, converted.detail);
@@ -81,12 +90,17 @@ async function readSmall(suspect: Suspect, parent: number, name: string, options
   const oid = nameOf(options.format, 'blob', content);
   // Recorded byte for byte as it stands on disk (before there were attributes, say): nobody has changed it.
   const verbatim = content.equals(read.content) ? oid : nameOf(options.format, 'blob', read.content);
-  return verbatim === before?.oid ? known(verbatim, undefined) : known(oid, content);
+  if (verbatim === before?.oid) return known(verbatim, undefined);
+  const { lfs } = converted.kind === 'stored' ? converted : {};
+  const { lfs: store } = options;
+  if (lfs === undefined || store === undefined) return known(oid, content);
+  return { ...known(oid, content), behind: read.content, keep: () => store.put(lfs, read.content) };
 }
 
 /** Too large to record; but a recorded file of that size may simply be unchanged. */
 async function readLarge(suspect: Suspect, parent: number, name: string, options: FileReaderOptions): Promise<Reading> {
   const { path, before } = suspect;
+  if (isForLfs(suspect, name, options)) return readForLfs(suspect, parent, name, options);
   const large: Reading = { kind: 'held', held: tooLarge(path, suspect.stat.size, options) };
   if (before === undefined || before.mode === '160000') return large;
   const pointer = await pointerAt(suspect, name, options);
@@ -107,9 +121,49 @@ async function readLarge(suspect: Suspect, parent: number, name: string, options
   return entryOf(suspect, mode, before.oid, undefined, seenAs(done.stat, mode, before.oid, readAt), done.settled);
 }
 
-async function pointerAt(suspect: Suspect, name: string, options: FileReaderOptions): Promise<LfsPointer | undefined> {
+/** Large content is what LFS is for: it has a limit of its own. */
+function isForLfs(suspect: Suspect, name: string, options: FileReaderOptions): boolean {
+  const { lfs, settings, lfsBytes } = options;
+  return (
+    hasLfsFilter(suspect, name, options) &&
+    canPoint({ lfs: lfs !== undefined, settings }) &&
+    suspect.stat.size <= lfsBytes
+  );
+}
+
+async function readForLfs(
+  suspect: Suspect,
+  parent: number,
+  name: string,
+  options: FileReaderOptions,
+): Promise<Reading> {
+  const draft = await options.lfs?.begin();
+  if (draft === undefined) return held(suspect.path, 'filter-missing', noLfs);
+  try {
+    const readAt = Date.now();
+    const done = await streamFileAt(parent, name, async (chunk) => {
+      await draft.add(chunk);
+      await options.breathe();
+    });
+    if (done === 'gone') return { kind: 'gone' };
+    if (done === 'refused') return unreadable(suspect.path);
+    const content = pointerText(draft.pointer());
+    const mode = modeOf(done.stat, suspect.before, options.settings);
+    const oid = nameOf(options.format, 'blob', content);
+    if (oid !== suspect.before?.oid) await draft.keep();
+    return entryOf(suspect, mode, oid, content, seenAs(done.stat, mode, oid, readAt), done.settled);
+  } finally {
+    await draft.release();
+  }
+}
+
+function hasLfsFilter(suspect: Suspect, name: string, options: FileReaderOptions): boolean {
   const filter = options.rules.attributesFor(suspect.rules, suspect.path, name).get('filter');
-  if (suspect.before === undefined || typeof filter !== 'object' || filter.text !== 'lfs') return undefined;
+  return typeof filter === 'object' && filter.text === 'lfs';
+}
+
+async function pointerAt(suspect: Suspect, name: string, options: FileReaderOptions): Promise<LfsPointer | undefined> {
+  if (suspect.before === undefined || !hasLfsFilter(suspect, name, options)) return undefined;
   const recorded = await options.readBlob(suspect.before.oid);
   return recorded === undefined ? undefined : parseLfsPointer(recorded);
 }
@@ -122,7 +176,7 @@ function entryOf(
   content: Buffer | undefined,
   seen: Seen,
   settled: boolean,
-): Reading {
+): ReadEntry {
   return {
     kind: 'entry',
     entry: { mode, oid },

@@ -13,6 +13,8 @@ export interface Settings {
   readonly ignoreCase: boolean;
   /** Filter drivers that the repository's configuration defines. */
   readonly filters: ReadonlySet<string>;
+  /** Git LFS is told to pass content through further programs. */
+  readonly lfsExtensions: boolean;
 }
 
 export async function readSettings(git: HostGit): Promise<Settings> {
@@ -33,6 +35,7 @@ export async function readSettings(git: HostGit): Promise<Settings> {
     symlinks: flag('core.symlinks', true),
     ignoreCase: flag('core.ignorecase', false),
     filters: new Set([...values.keys()].flatMap((key) => /^filter\.(.+)\.[^.]+$/s.exec(key)?.[1] ?? [])),
+    lfsExtensions: [...values.keys()].some((key) => key.startsWith('lfs.extension.')),
   };
 }
 

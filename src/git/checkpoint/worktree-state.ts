@@ -7,6 +7,7 @@ import type { Held, TreeEntry } from '../../domain/change.ts';
 import type { ObjectFormat, Oid } from '../../domain/oid.ts';
 import { breathing } from '../../platform/slices.ts';
 import type { HoldLimits } from '../checkpointer.ts';
+import type { LfsStore } from '../lfs/store.ts';
 import { openDirectoryCursor } from './directory-cursor.ts';
 import { gate } from './gate.ts';
 import { openHeldPaths } from './held-paths.ts';
@@ -74,6 +75,7 @@ export interface WorktreeDependencies {
   readonly sparse: SparsePaths;
   readonly cache: StatCache;
   readonly secrets: SecretScanner;
+  readonly lfs: LfsStore | undefined;
   readBlob(oid: Oid): Promise<Buffer | undefined>;
 }
 
@@ -136,12 +138,12 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
     return false;
   };
   /** Whether the file has to stay out for what it contains. A verdict on a file that may be written again is not kept. */
-  const holdsSecret = async (suspect: Suspect, { entry, content, seen: now }: ReadEntry): Promise<boolean> => {
+  const holdsSecret = async (suspect: Suspect, { entry, content, behind, seen: now }: ReadEntry): Promise<boolean> => {
     const { path, before } = suspect;
     if (content === undefined) return false;
     const recordedBefore = async () =>
       before === undefined || before.mode === '160000' ? undefined : readBlob(before.oid);
-    const suspicion = await secrets.examine(path, content, recordedBefore);
+    const suspicion = await secrets.examine(path, behind ?? content, recordedBefore);
     // A copy of a file that is on the branch tells nobody anything new.
     if (suspicion === undefined || isRecordedElsewhere(entry.oid)) return false;
     held.add(
@@ -197,8 +199,10 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
       let unsettled = findings.unsettled.length > 0;
       let kept = 0;
       /** What was read is in the pack or recorded before. */
-      const take = async (suspect: Suspect, { entry, content, seen: now }: ReadEntry): Promise<void> => {
+      const take = async (suspect: Suspect, reading: ReadEntry): Promise<void> => {
         const { path, before } = suspect;
+        const { entry, content, seen: now } = reading;
+        await reading.keep?.();
         learn(path, now);
         const was = before === undefined ? undefined : recorded(before.mode, before.oid);
         if (entry.oid === was?.oid && entry.mode === was.mode) return;
@@ -207,7 +211,9 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
         if (keep) kept += 1;
         edits.push({ path, before: was, after: entry, content: keep ? content : undefined });
       };
-      const options = { format, settings, rules, fileBytes: limits.fileBytes, breathe: breathing(), readBlob };
+      const { fileBytes, lfsBytes } = limits;
+      const { lfs } = dependencies;
+      const options = { format, settings, rules, fileBytes, lfsBytes, lfs, breathe: breathing(), readBlob };
       await readAll(gated.admitted, options, async (suspect, reading) => {
         if (reading.kind === 'held') held.add(reading.held, suspect);
         else if (reading.kind === 'gone') {

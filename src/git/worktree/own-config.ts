@@ -2,6 +2,7 @@
 import type { ObjectFormat } from '../../domain/oid.ts';
 import type { Identity } from '../repository.ts';
 import { type Setting, withoutCredentials } from './config-text.ts';
+import { lfsFilter } from './lfs-filter.ts';
 import type { LocalConfig } from './local-config.ts';
 import type { Sparse } from './sparse.ts';
 
@@ -36,6 +37,7 @@ export function ownSettings(request: OwnConfigRequest): readonly Setting[] {
     ...(objectFormat === 'sha1' ? [] : [['extensions.objectFormat', objectFormat] as const]),
     ['user.name', author.name],
     ['user.email', author.email],
+    ...lfsFilter,
     ...remotes(user),
   ];
 }

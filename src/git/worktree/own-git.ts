@@ -3,7 +3,7 @@
  * hooks; the base's objects borrowed. Once an agent has had it, the host never runs git on it.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { EnvironmentDirectories } from '../../domain/directories.ts';
 import { parseEnvironmentName } from '../../domain/environment-name.ts';
@@ -14,6 +14,7 @@ import { holdsBase, packHistory, storeOf } from './base-store.ts';
 import { configText } from './config-text.ts';
 import type { WorktreeContext } from './context.ts';
 import { bringIndexTo } from './index-file.ts';
+import { isHookOfLfs } from './lfs-filter.ts';
 import { readLocalConfig } from './local-config.ts';
 import { ownSettings } from './own-config.ts';
 import { registrationDirectory } from './registration.ts';
@@ -83,14 +84,14 @@ async function placeGitFile({ directories, inside, linkTree }: OwnGitRequest): P
   await rename(draft, target);
 }
 
-/** Only ordinary executable files: a link would lead to nowhere inside, and samples are not hooks. */
+/** Only ordinary executable files: a link would lead to nowhere inside, and samples are not hooks. Those of LFS fail without it. */
 async function copyHooks(from: string, to: string): Promise<void> {
   const entries = (await ifPresent(readdir(from, { withFileTypes: true }))) ?? [];
   await mkdir(to, { recursive: true });
   for (const entry of entries) {
     if (!entry.isFile() || entry.name.endsWith('.sample')) continue;
     const source = join(from, entry.name);
-    if (((await stat(source)).mode & 0o100) === 0) continue;
+    if (((await stat(source)).mode & 0o100) === 0 || isHookOfLfs(await readFile(source, 'latin1'))) continue;
     await copyFile(source, join(to, entry.name));
     await chmod(join(to, entry.name), 0o755);
   }

@@ -5,9 +5,10 @@ import { type EnvironmentName, isEnvironmentName } from '../../domain/environmen
 import { CoppiceError } from '../../domain/error.ts';
 import type { Oid } from '../../domain/oid.ts';
 import { ifPresent } from '../../platform/errno.ts';
+import { bringContent, type LfsContent } from '../lfs/content.ts';
 import type { WorktreeRequest, Worktrees } from '../worktree.ts';
 import { addBase, explainMissing } from './base-store.ts';
-import type { WorktreeContext } from './context.ts';
+import { mostLfsContent, type WorktreeContext } from './context.ts';
 import { checkOut } from './index-file.ts';
 import { readLocalConfig } from './local-config.ts';
 import { writeOwnGit } from './own-git.ts';
@@ -31,13 +32,13 @@ export function createWorktrees(context: WorktreeContext): Worktrees {
     ensureRegistered: (request) => ensureRegistered(context, request),
     createOwnGit: (request) => writeOwnGit(context, request),
     refreshIndex: (name, tip) => refreshIndex(git, registrationDirectory(common, name), tip),
-    withStaged: (directories, commit, paths, body) => withStaged(git, directories.root, commit, paths, body),
+    withStaged: (directories, commit, paths, body) => withStaged(context, directories.root, commit, paths, body),
     remove: (name, directories) => removeWorktree(common, name, directories),
     registered: () => registeredNames(common),
   };
 }
 
-async function createWorktree(context: WorktreeContext, request: WorktreeRequest): Promise<void> {
+async function createWorktree(context: WorktreeContext, request: WorktreeRequest): Promise<LfsContent> {
   const { git, gitDirectory } = context;
   const { name, branch, directories, tip } = request;
   await claimTree(directories);
@@ -49,6 +50,8 @@ async function createWorktree(context: WorktreeContext, request: WorktreeRequest
     registration = await register(git.commonDirectory, { name, branch, tree, config, sparse });
     await writeFile(join(tree, '.git'), `gitdir: ${registration}\n`);
     await checkOut(git, registration, tree, tip);
+    const call = { gitDirectory: registration };
+    return await bringContent({ git, store: context.lfs, call, files: tree, most: mostLfsContent });
   } catch (error) {
     await undoCreation(registration, directories);
     throw await explainMissing(context, error);

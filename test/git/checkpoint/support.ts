@@ -15,6 +15,7 @@ import {
   type SecretSearch,
 } from '../../../src/git/checkpointer.ts';
 import { type HostGit, hostGit } from '../../../src/git/host-git.ts';
+import { openLfsStore } from '../../../src/git/lfs/store.ts';
 import { surroundingsOf } from '../../../src/platform/surroundings.ts';
 import {
   type FileContent,
@@ -35,6 +36,8 @@ export interface TestEnvironment {
     readonly limits?: Partial<HoldLimits>;
     readonly secrets?: Partial<SecretSearch> | 'off';
     readonly userExcludes?: string;
+    /** Whether content of Git LFS is stored. */
+    readonly lfs?: boolean;
   }): Promise<Checkpointer>;
   write(files: Readonly<Record<string, FileContent>>): void;
   /** The branch's tip. */
@@ -106,7 +109,13 @@ export function makeEnvironment(
       const secrets = changed.secrets === 'off' ? 'off' : { allow: [], values: [], ...changed.secrets };
       const checkpointer = await openCheckpointer(
         { ...request, limits, secrets },
-        { git: host, objectFormat, userExcludes, now: fixedNow },
+        {
+          git: host,
+          objectFormat,
+          userExcludes,
+          now: fixedNow,
+          ...(changed.lfs ? { lfs: openLfsStore(async () => join(common, 'lfs')) } : {}),
+        },
       );
       onTestFinished(() => checkpointer.close());
       return checkpointer;

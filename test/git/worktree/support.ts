@@ -12,6 +12,7 @@ import { type EnvironmentName, parseEnvironmentName } from '../../../src/domain/
 import { type Oid, parseOid } from '../../../src/domain/oid.ts';
 import { parseRefName, type RefName } from '../../../src/domain/ref-name.ts';
 import { type HostGit, hostGit } from '../../../src/git/host-git.ts';
+import { openLfsStore } from '../../../src/git/lfs/store.ts';
 import { createWorktrees } from '../../../src/git/worktree/worktrees.ts';
 import type { InsidePaths, OwnGitRequest, Worktrees } from '../../../src/git/worktree.ts';
 import { surroundingsOf } from '../../../src/platform/surroundings.ts';
@@ -45,8 +46,9 @@ export function setUp(options: TestRepositoryOptions & { readonly existing?: Tes
   const repositoryId = repositoryIdOf(common);
   const { dataDirectory } = surroundings;
   const objectFormat = repository.git('rev-parse', '--show-object-format') === 'sha256' ? 'sha256' : 'sha1';
+  const lfs = openLfsStore(async () => join(common, 'lfs'));
   const adapter = (gitDirectory: string) =>
-    createWorktrees({ git, objectFormat, repositoryId, dataDirectory, gitDirectory });
+    createWorktrees({ git, objectFormat, repositoryId, dataDirectory, gitDirectory, lfs });
   const store = baseStoreDirectory(dataDirectory, repositoryId);
   return { repository, common, git, worktrees: adapter(common), dataDirectory, store, adapter };
 }

@@ -18,7 +18,15 @@ export function parseLfsPointer(content: Buffer): LfsPointer | undefined {
   return match?.[1] === undefined ? undefined : { sha256: match[1], size: Number(match[2]) };
 }
 
+export function pointerText({ sha256, size }: LfsPointer): Buffer {
+  return Buffer.from(`version https://git-lfs.github.com/spec/v1\noid sha256:${sha256}\nsize ${size}\n`);
+}
+
+export function pointerTo(content: Buffer): LfsPointer {
+  return { sha256: createHash('sha256').update(content).digest('hex'), size: content.length };
+}
+
 /** Whether `content` is the file that `pointer` stands for. */
 export function isPointedAt(content: Buffer, pointer: LfsPointer): boolean {
-  return content.length === pointer.size && createHash('sha256').update(content).digest('hex') === pointer.sha256;
+  return content.length === pointer.size && pointerTo(content).sha256 === pointer.sha256;
 }

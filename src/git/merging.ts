@@ -17,12 +17,26 @@ export type ConflictKind =
   | 'submodule'
   | 'other';
 
+/** Lines of one file, counted from 1. Where there are none, they were removed before line `from`. */
+export interface LineSpan {
+  readonly from: number;
+  readonly lines: number;
+}
+
+/** One conflict within a file. Where the lines around it repeat, it may be told a few lines off. */
+export interface ConflictRegion {
+  readonly ours: LineSpan;
+  readonly theirs: LineSpan;
+}
+
 export interface Conflict {
   readonly path: BytePath;
   readonly kind: ConflictKind;
   readonly base: TreeEntry | undefined;
   readonly ours: TreeEntry | undefined;
   readonly theirs: TreeEntry | undefined;
+  /** Only if asked for, and only where git could write markers: none in a binary file, a mode, a removal. */
+  readonly regions?: readonly ConflictRegion[];
 }
 
 export type MergeOutcome =
@@ -48,6 +62,8 @@ export type PairOutcome = MergeOutcome | { readonly kind: 'impossible'; readonly
 export interface MergeOptions {
   /** Whether the objects of the resulting tree stay, clean or not. Default true; false is for asking whether it would conflict. */
   readonly keep?: boolean;
+  /** Whether conflicts come with their regions, and the tree's markers with the base (zdiff3). Default false; `mergeAll` only. */
+  readonly regions?: boolean;
 }
 
 export interface Merging {

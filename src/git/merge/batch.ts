@@ -3,11 +3,12 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoppiceError } from '../../domain/error.ts';
 import type { HostGit } from '../host-git.ts';
-import type { MergePair, PairOutcome } from '../merging.ts';
+import type { MergeOptions, MergePair, PairOutcome } from '../merging.ts';
 import { type AttributeFiles, anyOf, layOutAttributes, readAttributes } from './attributes.ts';
 import { parseMergeReports } from './merge-report.ts';
 import type { Quarantine } from './quarantine.ts';
 import { type Answer, mergeCall, mergeCommits, outcomeOf } from './three-way.ts';
+import { withRegions } from './with-regions.ts';
 
 type Pair = Pick<MergePair, 'ours' | 'theirs'>;
 
@@ -22,18 +23,21 @@ export async function mergeBatch(
   git: HostGit,
   quarantine: Quarantine,
   pairs: readonly Pair[],
+  { regions = false }: Pick<MergeOptions, 'regions'> = {},
 ): Promise<readonly PairOutcome[]> {
-  const answers = await ask(git, quarantine, pairs, 'plain');
+  const config = regions ? ['merge.conflictStyle=zdiff3'] : [];
+  const answers = await ask(git, quarantine, pairs, 'plain', config);
   const merges = answers.map((each, index) => ({ tree: oursOf(pairs, index), paths: pathsOf(each) }));
   const attributes = await readAttributes(git, quarantine.env, merges);
   for (const [number, group] of agreeing(attributes).entries()) {
     const folder = `attributes-${number}`;
     await layOutAttributes(group.files, join(quarantine.directory, folder));
     const members = group.members.flatMap((index) => pairs[index] ?? []);
-    const again = await ask(git, quarantine, members, folder);
+    const again = await ask(git, quarantine, members, folder, config);
     for (const [at, each] of again.entries()) answers[group.members[at] ?? -1] = each;
   }
-  return answers.map((each) => ('clean' in each ? outcomeOf(each) : each));
+  const outcomes = answers.map((each) => ('clean' in each ? outcomeOf(each) : each));
+  return regions ? withRegions(git, quarantine, pairs, outcomes) : outcomes;
 }
 
 /** Each alone: what an old git can do, and the way to a good error where git gives up. */
@@ -99,12 +103,18 @@ function withoutBatches(): CoppiceError {
 }
 
 /** A pair that git gives up at ends its process: it is merged alone, and the others go on in a new one. */
-async function ask(git: HostGit, quarantine: Quarantine, pairs: readonly Pair[], folder: string): Promise<Answered[]> {
+async function ask(
+  git: HostGit,
+  quarantine: Quarantine,
+  pairs: readonly Pair[],
+  folder: string,
+  config: readonly string[],
+): Promise<Answered[]> {
   const tree = join(quarantine.directory, folder);
   await mkdir(tree, { recursive: true });
   const answers: Answered[] = [];
   const args = ['merge-tree', '--write-tree', '--stdin', '-z', '--messages'];
-  const call = { ...mergeCall(quarantine, tree), timeout: longest, allow: [0, ...givenUp, wrongOption] };
+  const call = { ...mergeCall(quarantine, tree), config, timeout: longest, allow: [0, ...givenUp, wrongOption] };
   while (answers.length < pairs.length) {
     const rest = pairs.slice(answers.length);
     const input = rest.map(({ ours, theirs }) => `${ours} ${theirs}\n`).join('');

@@ -15,14 +15,14 @@ export async function* mergeAll(
   git: HostGit,
   scratch: string,
   pairs: Iterable<MergePair>,
-  { keep = true }: MergeOptions = {},
+  options: MergeOptions = {},
 ): AsyncGenerator<PairOutcome> {
   const batches = batchesOf([...pairs]);
   const underWay: Promise<readonly PairOutcome[]>[] = [];
   const begin = () => {
     const batch = batches.shift();
     if (batch === undefined) return;
-    const work = mergeOne(git, scratch, batch, keep);
+    const work = mergeOne(git, scratch, batch, options);
     // Whoever takes the outcomes sees it; one that nobody takes any more must not end the process.
     work.catch(() => undefined);
     underWay.push(work);
@@ -46,11 +46,11 @@ function batchesOf(pairs: readonly MergePair[]): (readonly MergePair[])[] {
   );
 }
 
-function mergeOne(git: HostGit, scratch: string, batch: readonly MergePair[], keep: boolean) {
+function mergeOne(git: HostGit, scratch: string, batch: readonly MergePair[], options: MergeOptions) {
   return withQuarantine(git, scratch, async (quarantine) => {
     const { pairs, commits } = await dressPairs(git, quarantine, batch);
-    const outcomes = await inBatchOrAlone(git, quarantine, pairs);
-    if (keep) await quarantine.promote(commits);
+    const outcomes = await inBatchOrAlone(git, quarantine, pairs, options);
+    if (options.keep ?? true) await quarantine.promote(commits);
     return outcomes;
   });
 }
@@ -59,9 +59,10 @@ async function inBatchOrAlone(
   git: HostGit,
   quarantine: Quarantine,
   pairs: readonly MergePair[],
+  options: MergeOptions,
 ): Promise<readonly PairOutcome[]> {
   try {
-    return await mergeBatch(git, quarantine, pairs);
+    return await mergeBatch(git, quarantine, pairs, options);
   } catch (error) {
     if (!hasCode(error, 'git-without-batches')) throw error;
     const outcomes: PairOutcome[] = [];

@@ -48,6 +48,7 @@ export function resolveSpec(sources: SpecSources): ResolvedSpec {
     environment: { ...file.environment, ...flags.environment },
     root: flags.root ?? file.root ?? false,
     setup: flags.setup ?? file.setup ?? null,
+    ...(file.merge === undefined && flags.merge === undefined ? {} : { merge: { ...file.merge, ...flags.merge } }),
     ...allowed([...(file.hold?.allow ?? []), ...(flags.hold?.allow ?? [])]),
   };
 }

@@ -1,7 +1,7 @@
 /** The record of an environment, stored in git as `environment.json` at refs/coppice/<name>/record. */
 import * as z from 'zod/mini';
 import type { EnvironmentName } from './environment-name.ts';
-import { limitsSchema, runtimeKinds } from './spec.ts';
+import { limitsSchema, mergeRulesSchema, runtimeKinds } from './spec.ts';
 
 /** A resolved spec: what the environment was really made with. */
 export const resolvedSpecSchema = z.object({
@@ -12,6 +12,8 @@ export const resolvedSpecSchema = z.object({
   environment: z.record(z.string(), z.string()),
   root: z.boolean(),
   setup: z.nullable(z.string()),
+  /** Absent where nothing is made anew. */
+  merge: z.optional(mergeRulesSchema),
   /** Absent in records made before there was a search for secrets, and where nothing is allowed. */
   hold: z.optional(z.object({ allow: z.array(z.string()) })),
 });

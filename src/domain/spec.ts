@@ -21,6 +21,14 @@ export type Limits = z.infer<typeof limitsSchema>;
 
 export const allowSchema = z.array(z.string().check(z.minLength(1)));
 
+export const mergeRulesSchema = z.strictObject({
+  /**
+   * Patterns as in .gitignore, and for each the shell command that makes a file anew when it conflicts, such as a lock
+   * file. It runs in the container, at the top of a throw-away worktree of the merge, where the file is the branch's version.
+   */
+  regenerate: z.optional(z.record(z.string().check(z.minLength(1)), z.string().check(z.minLength(1)))),
+});
+
 export const specSchema = z.strictObject({
   /** OCI image reference. */
   image: z.optional(z.string().check(z.minLength(1))),
@@ -33,6 +41,7 @@ export const specSchema = z.strictObject({
   root: z.optional(z.boolean()),
   /** Shell command run once after creation, in the workspace. */
   setup: z.optional(z.string().check(z.minLength(1))),
+  merge: z.optional(mergeRulesSchema),
   hold: z.optional(
     z.strictObject({
       /** Patterns as in .gitignore: paths whose content may look like a secret, such as test keys. */

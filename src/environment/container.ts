@@ -123,34 +123,56 @@ export async function runInside(
   runtime: Runtime,
   containerId: string,
   command: readonly string[],
-  options: {
-    readonly environment?: Readonly<Record<string, string>>;
-    readonly timeoutSeconds?: number;
-    readonly workdir?: string;
-    readonly root?: boolean;
-  } = {},
+  options: RunOptions = {},
 ): Promise<{
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
   readonly failedToStart: string | undefined;
 }> {
-  const execution = await runtime.exec(containerId, { command, timeoutSeconds: 60, ...options });
-  const [stdout, stderr, end] = await Promise.all([
-    collect(execution.stdout),
-    collect(execution.stderr),
-    execution.end,
-  ]);
-  return { status: end.status, stdout, stderr, failedToStart: end.failedToStart };
+  const { stdout, ...done } = await readInside(runtime, containerId, command, options);
+  return { ...done, stdout: stdout.toString('utf8') };
 }
 
-async function collect(stream: AsyncIterable<Buffer | string>): Promise<string> {
+export interface RunOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly timeoutSeconds?: number;
+  readonly workdir?: string;
+  readonly root?: boolean;
+  /** Bytes of stdout to keep. Default 1 MiB. */
+  readonly atMost?: number;
+}
+
+/** The same with stdout as bytes. `cut`: there was more of it. */
+export async function readInside(
+  runtime: Runtime,
+  containerId: string,
+  command: readonly string[],
+  { atMost = 2 ** 20, ...options }: RunOptions = {},
+) {
+  const execution = await runtime.exec(containerId, { command, timeoutSeconds: 60, ...options });
+  const [stdout, stderr, end] = await Promise.all([
+    collect(execution.stdout, atMost),
+    collect(execution.stderr, 2 ** 20),
+    execution.end,
+  ]);
+  return {
+    status: end.status,
+    stdout: stdout.bytes,
+    cut: stdout.cut,
+    stderr: stderr.bytes.toString('utf8'),
+    failedToStart: end.failedToStart,
+  };
+}
+
+/** Reads to the end, whatever is kept: a writer that is not read never ends. */
+async function collect(stream: AsyncIterable<Buffer | string>, atMost: number) {
   const kept: Buffer[] = [];
   let size = 0;
   for await (const chunk of stream) {
     const bytes = Buffer.from(chunk);
+    if (size < atMost) kept.push(bytes.subarray(0, atMost - size));
     size += bytes.length;
-    if (size <= 2 ** 20) kept.push(bytes);
   }
-  return Buffer.concat(kept).toString('utf8');
+  return { bytes: Buffer.concat(kept), cut: size > atMost };
 }

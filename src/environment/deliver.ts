@@ -3,7 +3,7 @@ import type { Held } from '../domain/change.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { type RefName, shortName } from '../domain/ref-name.ts';
-import type { Conflict } from '../git/merging.ts';
+import type { Conflict, MergeOutcome } from '../git/merging.ts';
 import type { Identity } from '../git/repository.ts';
 import { bringInOutside, commitTail, inProgress } from './commit.ts';
 import { conflictView } from './conflict-view.ts';
@@ -12,6 +12,7 @@ import { readEnvironment } from './find.ts';
 import { followHead } from './follow-head.ts';
 import { refuseLeakyChanges, refuseLeakyCommits } from './leaks.ts';
 import { type HooksRun, runMergeHooks } from './merge-hooks.ts';
+import { mergeInside, type ResolvedInside, type Sides } from './merge-inside.ts';
 import { mergeMessage, partMessage } from './merge-message.ts';
 import { type Part, partOf, type Selection } from './merge-part.ts';
 import { type MergeStart, mergeFrom, mergeStart, noteDelivery } from './merge-start.ts';
@@ -46,6 +47,8 @@ export interface Merged {
   /** What was not merged because it is held. */
   readonly held: readonly Held[];
   readonly hooks: Omit<HooksRun, 'message'>;
+  /** Conflicts that a merge driver or the spec's commands resolved. */
+  readonly resolved: readonly ResolvedInside[];
 }
 
 type Attempt = Omit<Merged, 'held'>;
@@ -86,9 +89,33 @@ async function refuseConflict(
       : await choose(workplace, environment, { before, start, selection, request });
   if (!request.allowSecrets && part !== undefined)
     await refuseLeaks(workplace, environment, request, before, part.commit);
-  const outcome = await mergeFrom(workplace, start, before, part?.commit ?? tip, { keep: false });
-  if (outcome.kind === 'conflict') throw conflict(environment, into, outcome.conflicts);
+  const theirs = part?.commit ?? tip;
+  const probe = await mergeFrom(workplace, start, before, theirs, { keep: false });
+  if (probe.kind === 'conflict') {
+    // What the container can resolve of it shows only on the objects themselves.
+    const outcome = await mergeFrom(workplace, start, before, theirs);
+    await resolvedOrRefused(workplace, environment, into, outcome, sidesOf(start, before, theirs));
+  }
   return { held, part };
+}
+
+function sidesOf(start: MergeStart | undefined, before: Oid, theirs: Oid): Sides | undefined {
+  return start === undefined ? undefined : { base: start.tree, ours: before, theirs };
+}
+
+/** Where merge-tree leaves conflicts the container's own means are asked; throws `merge-conflict` for what is left. */
+async function resolvedOrRefused(
+  workplace: Workplace,
+  environment: Environment,
+  into: RefName,
+  outcome: MergeOutcome,
+  sides: Sides | undefined,
+) {
+  if (outcome.kind === 'clean') return { outcome, resolved: [] };
+  if (sides === undefined) throw conflict(environment, into, outcome.conflicts);
+  const inside = await mergeInside(workplace, environment, outcome, sides);
+  if (inside.outcome.kind === 'conflict') throw conflict(environment, into, inside.outcome.conflicts, inside.output);
+  return { outcome: inside.outcome, resolved: inside.resolved };
 }
 
 async function choose(
@@ -167,7 +194,7 @@ async function attemptMerge(
   const { head } = environment.at;
   const { into } = request;
   const before = (await repository.readRef(into)) ?? null;
-  const done = { environment, into, before, hooks: noHooks };
+  const done = { environment, into, before, hooks: noHooks, resolved: [] };
   const nothing: Attempt = { ...done, after: before ?? head, kind: 'nothing-to-do', worktree: null };
   if (before !== null && (await repository.isAncestor(part?.commit ?? head, before))) return nothing;
   const made = await madeCommit(workplace, environment, request, before, part);
@@ -182,6 +209,7 @@ async function attemptMerge(
     kind: made.kind,
     worktree,
     hooks: made.hooks ?? noHooks,
+    resolved: made.resolved ?? [],
   };
 }
 
@@ -190,6 +218,7 @@ interface Made {
   readonly kind: Exclude<Merged['kind'], 'nothing-to-do'>;
   readonly start?: MergeStart;
   readonly hooks?: Omit<HooksRun, 'message'>;
+  readonly resolved?: readonly ResolvedInside[];
 }
 
 async function madeCommit(
@@ -252,8 +281,9 @@ async function merged(
 ): Promise<Made | undefined> {
   const { repository } = workplace;
   const theirs = part?.commit ?? environment.at.head;
-  const outcome = await mergeFrom(workplace, start, before, theirs);
-  if (outcome.kind === 'conflict') throw conflict(environment, request.into, outcome.conflicts);
+  const computed = await mergeFrom(workplace, start, before, theirs);
+  const sides = sidesOf(start, before, theirs);
+  const { outcome, resolved } = await resolvedOrRefused(workplace, environment, request.into, computed, sides);
   const linear = request.strategy !== 'merge';
   const unchanged = outcome.tree === (await repository.readCommit(before)).tree;
   if (unchanged && (linear || part !== undefined)) return undefined;
@@ -283,7 +313,7 @@ async function merged(
         message,
       });
   const commit = await write(hooks.message, await signs(workplace));
-  return { commit, kind: linear ? 'squash' : 'merge', hooks, ...(start === undefined ? {} : { start }) };
+  return { commit, kind: linear ? 'squash' : 'merge', hooks, resolved, ...(start === undefined ? {} : { start }) };
 }
 
 async function signs({ repository }: Workplace): Promise<boolean> {
@@ -325,11 +355,16 @@ async function joinPart(workplace: Workplace, environment: Environment, part: Pa
   return (await readEnvironment(workplace, after.name)) ?? after;
 }
 
-export function conflict(environment: Environment, into: RefName, conflicts: readonly Conflict[]): CoppiceError {
+export function conflict(
+  environment: Environment,
+  into: RefName,
+  conflicts: readonly Conflict[],
+  output = '',
+): CoppiceError {
   const files = conflictView(conflicts);
   const many = files.length === 1 ? '1 file conflicts' : `${files.length} files conflict`;
   return new CoppiceError('conflict', 'merge-conflict', `${many} between ${environment.name} and ${shortName(into)}.`, {
     hint: `Nothing was changed. \`coppice sync ${environment.name}\` brings ${shortName(into)} into the environment to resolve it there with plain git; then merge again.`,
-    data: { environment: environment.name, into: shortName(into), files },
+    data: { environment: environment.name, into: shortName(into), files, ...(output === '' ? {} : { output }) },
   });
 }

@@ -9,7 +9,7 @@ import { findEnvironment } from '../environment/find.ts';
 import type { Selection } from '../environment/merge-part.ts';
 import { removeEnvironment } from '../environment/remove.ts';
 import { type Context, flag, nameArgument, operation } from './operation.ts';
-import { heldView, renderHeld, short } from './views.ts';
+import { heldView, renderHeld, safe, short } from './views.ts';
 
 export const merge = operation({
   name: 'merge',
@@ -73,11 +73,12 @@ export const merge = operation({
       worktree: done.worktree,
       hooks: done.hooks.ran as string,
       hookOutput: done.hooks.output,
+      resolved: done.resolved,
       held: heldView(done.held),
       removed: removed === undefined ? null : removed.trash,
     };
   },
-  render({ name, into, kind, part, after, worktree, hookOutput, held, removed }, style) {
+  render({ name, into, kind, part, after, worktree, hookOutput, resolved, held, removed }, style) {
     const whole = part ? `part of ${name}` : name;
     const what =
       kind === 'nothing-to-do'
@@ -87,7 +88,10 @@ export const merge = operation({
     const gone = removed === null ? '' : `\nremoved; \`coppice restore ${name}\` brings it back`;
     const left = held.length === 0 ? '' : `\n${renderHeld(held, style)}`;
     const said = hookOutput === '' ? '' : `${style.dim(visible(hookOutput))}\n`;
-    return said + what + where + left + gone;
+    const alone = resolved.map(({ path, by, command }) =>
+      style.dim(`\n${command === null ? `${by} resolved` : `${safe(command)} made`} ${safe(path)}`),
+    );
+    return said + what + alone.join('') + where + left + gone;
   },
 });
 

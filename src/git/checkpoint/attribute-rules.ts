@@ -1,6 +1,7 @@
 /** The content of a .gitattributes file (or info/attributes), and what attributes a path gets from several of them. */
+
+import { type PathPattern, parsePathPattern } from '../../domain/path-pattern.ts';
 import { upToNul, withoutByteOrderMark } from './ignore-rules.ts';
-import { type PathPattern, parsePathPattern } from './path-pattern.ts';
 
 /** Set, unset (`-text`), or set to a value; `!text` makes it as if nothing had been said. */
 export type AttributeValue = true | false | 'unspecified' | { readonly text: string };

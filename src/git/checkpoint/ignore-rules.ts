@@ -1,5 +1,5 @@
 /** The content of a .gitignore file (or info/exclude, or core.excludesFile), and what it says about a path. */
-import { type PathPattern, parsePathPattern } from './path-pattern.ts';
+import { type PathPattern, parsePathPattern } from '../../domain/path-pattern.ts';
 
 export interface IgnoreRules {
   /** `path` is relative to the rules' own directory. undefined: nothing in here matches. */

@@ -12,7 +12,7 @@ import type { Container, Runtime } from '../runtime/runtime.ts';
 import { refuseMarkers } from './conflict-markers.ts';
 import { findContainer, layoutOf, pipeInto, runInside } from './container.ts';
 import type { Environment } from './environment.ts';
-import { followHead } from './follow-head.ts';
+import { followHead, headMoved } from './follow-head.ts';
 import { importCommits, noteHint } from './import-commits.ts';
 import { startOfWork } from './merged.ts';
 import { reconcileFully } from './reconcile.ts';
@@ -40,7 +40,7 @@ export interface Committed {
 const incomingRef = 'refs/coppice/incoming';
 
 /** Exit statuses of the script below that are not git's own. */
-const headMoved = 75;
+const headMovedStatus = 75;
 
 /**
  * The agent's index is put aside, set to the tree of the tip, and put back if the commit is refused, so that a hook sees
@@ -48,7 +48,7 @@ const headMoved = 75;
  */
 const commitScript = `
 set -u
-test "$(git rev-parse HEAD)" = "$COPPICE_HEAD" || exit ${headMoved}
+test "$(git rev-parse HEAD)" = "$COPPICE_HEAD" || exit ${headMovedStatus}
 index=$(git rev-parse --git-path index)
 rm -f "$index.coppice"; test ! -f "$index" || cp "$index" "$index.coppice" || exit 1
 git read-tree "$COPPICE_TIP" || exit 1
@@ -140,21 +140,10 @@ async function commitInside(
     },
   });
   const output = `${done.stdout}${done.stderr}`.trim();
-  if (done.status === headMoved) throw moved(environment);
+  if (done.status === headMovedStatus) throw headMoved(environment);
   if (done.status !== 0) throw refused(environment, done.status, output);
   const after = await importCommits(workplace, environment, held);
   return { environment: after, commit: after.at.head, output, made: 'inside' };
-}
-
-function moved(environment: Environment): CoppiceError {
-  return new CoppiceError(
-    'conflict',
-    'head-moved',
-    `Somebody committed inside ${environment.name} at the same moment.`,
-    {
-      hint: `Nothing was lost. Look at \`coppice log ${environment.name}\` and try again.`,
-    },
-  );
 }
 
 function refused(environment: Environment, status: number, output: string): CoppiceError {
@@ -185,7 +174,12 @@ async function commitOutside(
     committer: author,
     message,
   });
-  const followed = await followHead(workplace, environment, { head: commit, cause: 'commit', outside: true });
+  const followed = await followHead(workplace, environment, {
+    head: commit,
+    cause: 'commit',
+    from: environment.at.head,
+    outside: true,
+  });
   return { environment: followed.environment, commit, output: '', made: 'outside' };
 }
 
@@ -197,7 +191,7 @@ function messageOf({ message, noVerify }: CommitRequest): string {
 /** Moves HEAD inside to a commit made on the host, its files untouched. Only where HEAD is still what that commit stands on. */
 const bringInScript = `
 set -u
-git merge-base --is-ancestor HEAD ${incomingRef} || exit ${headMoved}
+git merge-base --is-ancestor HEAD ${incomingRef} || exit ${headMovedStatus}
 git reset -q ${incomingRef} || exit 1
 git update-ref -d ${incomingRef}
 `;

@@ -80,6 +80,7 @@ async function refuseConflict(
   const { environment, operation, held } = await reconcileFully(workplace, first);
   if (operation !== undefined) throw inProgress(environment, operation);
   if (!request.allowSecrets && selection === undefined) await refuseLeaks(workplace, environment, request, before);
+  if (before === undefined && selection !== undefined) throw nothingThere(into);
   if (before === undefined || strategy === 'ff-only') return { held, part: undefined };
   const { tip } = environment.at;
   const start = await mergeStart(workplace, environment, into, before, tip);
@@ -97,6 +98,12 @@ async function refuseConflict(
     await resolvedOrRefused(workplace, environment, into, outcome, sidesOf(start, before, theirs));
   }
   return { held, part };
+}
+
+function nothingThere(into: RefName): CoppiceError {
+  return new CoppiceError('usage', 'no-part-of-all', `${shortName(into)} has no commit yet to put a part on.`, {
+    hint: 'Merge all of it, or make a first commit there.',
+  });
 }
 
 function sidesOf(start: MergeStart | undefined, before: Oid, theirs: Oid): Sides | undefined {
@@ -339,20 +346,28 @@ async function remember(
 }
 
 /** The environment has the part already: a merge that changes no file says so to git. */
-async function joinPart(workplace: Workplace, environment: Environment, part: Part): Promise<Environment> {
+async function joinPart(workplace: Workplace, start: Environment, part: Part): Promise<Environment> {
   const { repository } = workplace;
-  const author = environment.record.author;
-  const { tree } = await repository.readCommit(environment.at.head);
-  const head = await repository.writeCommit({
-    tree,
-    parents: [environment.at.head, part.commit],
-    author,
-    committer: author,
-    message: `Merge what was delivered of ${environment.name}\n`,
-  });
-  const { environment: after } = await followHead(workplace, environment, { head, cause: 'merge', outside: true });
-  await bringInOutside(workplace, after);
-  return (await readEnvironment(workplace, after.name)) ?? after;
+  for (let environment = start; ; ) {
+    const { head: from } = environment.at;
+    const { author } = environment.record;
+    const head = await repository.writeCommit({
+      tree: (await repository.readCommit(from)).tree,
+      parents: [from, part.commit],
+      author,
+      committer: author,
+      message: `Merge what was delivered of ${environment.name}\n`,
+    });
+    try {
+      const followed = await followHead(workplace, environment, { head, from, cause: 'merge', outside: true });
+      await bringInOutside(workplace, followed.environment);
+      return (await readEnvironment(workplace, environment.name)) ?? followed.environment;
+    } catch (error) {
+      const now = hasCode(error, 'head-moved') ? await readEnvironment(workplace, environment.name) : undefined;
+      if (now === undefined) throw error;
+      environment = now;
+    }
+  }
 }
 
 export function conflict(

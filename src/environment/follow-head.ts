@@ -6,7 +6,7 @@
 import { type BytePath, bytePathFromText, textOf } from '../domain/byte-path.ts';
 import type { Change, Held } from '../domain/change.ts';
 import { type Cause, checkpointMessage } from '../domain/checkpoint.ts';
-import { hasCode } from '../domain/error.ts';
+import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { RefName } from '../domain/ref-name.ts';
 import type { RefUpdate } from '../git/repository.ts';
@@ -18,6 +18,8 @@ export interface FollowRequest {
   /** The commit HEAD is now. */
   readonly head: Oid;
   readonly cause: Cause;
+  /** Where HEAD has to be for that; else `head-moved` (kind `conflict`) is thrown. Default: anywhere. */
+  readonly from?: Oid;
   /** Made on the host: the agent's own repository must still be told. */
   readonly outside?: boolean;
   /** What the checkpoints hold: there the new commit says what is recorded, as nobody else could. */
@@ -49,6 +51,7 @@ export async function followHead(workplace: Workplace, start: Environment, reque
 
 async function attempt(workplace: Workplace, environment: Environment, request: FollowRequest): Promise<Followed> {
   const { at, refs } = environment;
+  if (request.from !== undefined && at.head !== request.from) throw headMoved(environment);
   const also = (await request.also?.(environment)) ?? [];
   const tip = request.head === at.head ? at.tip : await tipOver(workplace, environment, request);
   const keep = request.head !== at.head && (await leavesBehind(workplace, at, request.head));
@@ -63,6 +66,12 @@ async function attempt(workplace: Workplace, environment: Environment, request: 
   if (updates.length > 0) await workplace.repository.updateRefs(updates, `coppice: ${request.cause}`);
   const next = { ...at, tip, head: request.head, outside: request.outside ? request.head : undefined };
   return { environment: { ...environment, at: next }, tip, kept };
+}
+
+export function headMoved({ name }: Environment): CoppiceError {
+  return new CoppiceError('conflict', 'head-moved', `Somebody committed inside ${name} at the same moment.`, {
+    hint: `Nothing was lost. Look at \`coppice log ${name}\` and try again.`,
+  });
 }
 
 /** The commit itself where its tree is what the branch had; else a checkpoint on top with that tree. */

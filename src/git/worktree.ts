@@ -77,6 +77,12 @@ export interface Worktrees {
   ): Promise<Result>;
   /** Removes registration and directories, also half-made ones. Repeatable. */
   remove(name: EnvironmentName, directories: EnvironmentDirectories): Promise<void>;
+  /** What killed processes left half-made or half-removed under names of this adapter's own: paths. */
+  leftovers(): Promise<readonly string[]>;
+  /** Removes one of `leftovers`. */
+  removeLeftover(path: string): Promise<void>;
+  /** Names whose registration leads into this installation's directory, to a tree that is not there. */
+  abandoned(): Promise<readonly EnvironmentName[]>;
   /** Names of environments that have a registration of ours, for `doctor`. */
   registered(): Promise<readonly EnvironmentName[]>;
 }

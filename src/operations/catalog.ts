@@ -22,6 +22,7 @@ export const catalog = {
   stop: async () => (await import('./stop.ts')).stop,
   remove: async () => (await import('./remove.ts')).remove,
   restore: async () => (await import('./restore.ts')).restore,
+  prune: async () => (await import('./prune.ts')).prune,
   watch: async () => (await import('./watch.ts')).watch,
   daemon: async () => (await import('./daemon.ts')).daemon,
   doctor: async () => (await import('./doctor.ts')).doctor,

@@ -10,6 +10,7 @@ import type { WorktreeRequest, Worktrees } from '../worktree.ts';
 import { addBase, explainMissing } from './base-store.ts';
 import { mostLfsContent, type WorktreeContext } from './context.ts';
 import { checkOut } from './index-file.ts';
+import { abandonedRegistrations, listLeftovers, removeLeftover } from './leftovers.ts';
 import { readLocalConfig } from './local-config.ts';
 import { writeOwnGit } from './own-git.ts';
 import { refreshIndex } from './refresh-index.ts';
@@ -34,6 +35,9 @@ export function createWorktrees(context: WorktreeContext): Worktrees {
     refreshIndex: (name, tip) => refreshIndex(git, registrationDirectory(common, name), tip),
     withStaged: (directories, commit, paths, body) => withStaged(context, directories.root, commit, paths, body),
     remove: (name, directories) => removeWorktree(common, name, directories),
+    leftovers: () => listLeftovers(context),
+    removeLeftover: async (path) => void (await removeLeftover(context, path)),
+    abandoned: () => abandonedRegistrations(context),
     registered: () => registeredNames(common),
   };
 }

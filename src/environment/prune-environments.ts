@@ -1,0 +1,87 @@
+/** Which environments have done their work: all of it is in the target, nobody is in there, and nothing else is kept only there. */
+import { CoppiceError } from '../domain/error.ts';
+import type { Oid } from '../domain/oid.ts';
+import { shortName } from '../domain/ref-name.ts';
+import { processesIn } from '../platform/processes-in.ts';
+import type { Environment } from './environment.ts';
+import { isMaterialized } from './materialize.ts';
+import { mergedState, type Verdict } from './merged.ts';
+import { type Reconciled, reconcile } from './reconcile.ts';
+import { describeCommand, runningExecs } from './running-execs.ts';
+import type { Workplace } from './workplace.ts';
+
+export interface Rules {
+  /** Only what was last worked in before. */
+  readonly before: Date | undefined;
+  /** Those in which nothing was ever changed count as done. */
+  readonly unchanged: boolean;
+}
+
+/** `done` with the reason why it may go, or the reason why it stays. */
+export type Judgement =
+  | { readonly done: true; readonly verdict: Verdict }
+  | { readonly done: false; readonly why: string };
+
+const stays = (why: string): Judgement => ({ done: false, why });
+
+/** Saves what is in the files first, as any look at an environment does. */
+export async function judge(workplace: Workplace, environment: Environment, rules: Rules): Promise<Judgement> {
+  const first = await mergedState(workplace, environment);
+  const early = whyNotMerged(environment, first, rules) ?? (await whyInUse(workplace, environment));
+  if (early !== undefined) return stays(early);
+  try {
+    const seen = await reconcile(workplace, environment, { rehash: true });
+    const verdict = await mergedState(workplace, seen.environment);
+    const why =
+      whyNotMerged(seen.environment, verdict, rules) ??
+      whyNotSaved(seen) ??
+      (await whyOtherWork(workplace, seen.environment)) ??
+      (await whyTooYoung(workplace, seen.environment, rules));
+    return why === undefined ? { done: true, verdict } : stays(why);
+  } catch (error) {
+    if (error instanceof CoppiceError) return stays(error.message);
+    throw error;
+  }
+}
+
+function whyNotMerged({ target }: Environment, verdict: Verdict, rules: Rules): string | undefined {
+  if (verdict.state === 'merged' || (verdict.state === 'unchanged' && rules.unchanged)) return undefined;
+  if (verdict.state === 'unchanged') return 'nothing was changed in it yet';
+  const where = target === undefined ? 'any branch' : shortName(target);
+  return verdict.reverted ? `it was reverted in ${where}` : `it has work that is not in ${where}`;
+}
+
+async function whyInUse(workplace: Workplace, { name, directories }: Environment): Promise<string | undefined> {
+  const [running] = await runningExecs(workplace.repository.commonDirectory, name);
+  if (running !== undefined) return `${describeCommand(running.command)} is running in it`;
+  const [there] = processesIn(directories.root);
+  return there === undefined ? undefined : `${there.command} (process ${there.pid}) is in its directory`;
+}
+
+function whyNotSaved({ held, operation, notImported, environment }: Reconciled): string | undefined {
+  if (operation !== undefined) return `a ${operation} is under way inside`;
+  if (notImported !== undefined && isMaterialized(environment)) return `its commits cannot be brought out`;
+  if (held.length > 0) return `it holds ${held.length} changed files that are on no branch`;
+  return undefined;
+}
+
+/** Other branches that were made inside. */
+async function whyOtherWork({ repository }: Workplace, environment: Environment): Promise<string | undefined> {
+  const { at, refs, target } = environment;
+  const prefix = `${refs.prefix}heads/`;
+  const goal = target === undefined ? undefined : await repository.readRef(target);
+  const reached: readonly Oid[] = [at.tip, at.base, ...(goal === undefined ? [] : [goal])];
+  for (const { name, oid } of await repository.listRefs(prefix)) {
+    const known = await Promise.all(reached.map((commit) => repository.isAncestor(oid, commit)));
+    if (!known.includes(true)) return `it has another branch with work, ${name.slice(prefix.length)}`;
+  }
+  return undefined;
+}
+
+async function whyTooYoung({ repository }: Workplace, { at }: Environment, rules: Rules): Promise<string | undefined> {
+  const { before } = rules;
+  if (before === undefined) return undefined;
+  const commits = await repository.readCommits([at.tip, at.record]);
+  const last = Math.max(...commits.map(({ committer }) => committer.seconds)) * 1000;
+  return last < before.getTime() ? undefined : 'it was worked in since then';
+}

@@ -50,4 +50,12 @@ for (const { from, to, vendor } of entries) {
     plugins: [ownFile],
   });
 }
+// Runs alone, in containers too: no package beside it. Given to node as an argument there, so it has to stay small.
+await build({
+  ...common,
+  format: 'cjs',
+  banner: {},
+  entryPoints: ['src/gateway/main.ts'],
+  outfile: 'dist/gateway/main.cjs',
+});
 chmodSync('dist/cli/main.js', 0o755);

@@ -4,7 +4,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseEnvironmentFile } from './config/environment-file.ts';
-import { askedRuntime, resolveSpec } from './config/resolve.ts';
+import { askedRuntime, networkLeftOut, resolveSpec } from './config/resolve.ts';
 import { loadSettings, type UserSettings } from './config/settings.ts';
 import { registrationId } from './domain/directories.ts';
 import { defaultBranchPrefix } from './domain/ref-layout.ts';
@@ -107,6 +107,8 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
       const engineAvailable = askedRuntime(sources) === undefined ? await runtimes.engineAnswers() : true;
       const machine = { memory: totalmem(), cpus: cpus().length, engineAvailable };
       const spec = resolveSpec({ ...sources, machine });
+      const leftOut = networkLeftOut(sources);
+      if (leftOut !== undefined) report(leftOut);
       const runtime = await runtimes.get(spec.runtime);
       if (spec.image !== machineImage) return { spec, runtime };
       return { spec: { ...spec, image: await buildBaseImage(report) }, runtime };

@@ -61,9 +61,23 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodMiniType): Complaint {
       };
     case 'too_small':
       return { key, problem: tooSmall(issue), hint: 'Change its value.' };
+    case 'invalid_union':
+      return ofUnion(issue, schema);
     default:
       return { key, problem: issue.message, hint: 'Change its value.' };
   }
+}
+
+/** Of the ways to write it, the one that was most likely meant: whose complaint goes deepest, or is about a key. */
+function ofUnion(issue: z.core.$ZodIssueInvalidUnion, schema: z.ZodMiniType): Complaint {
+  const depth = ({ path, code }: z.core.$ZodIssue) => (code === 'invalid_type' ? 0 : 1) + 2 * path.length;
+  const isKey = ({ code }: z.core.$ZodIssue) => (code === 'unrecognized_keys' ? 2 : 0);
+  const [likely] = issue.errors
+    .flatMap(([first]) => (first === undefined ? [] : [first]))
+    .toSorted((one, other) => depth(other) + isKey(other) - depth(one) - isKey(one));
+  const key = issue.path.map(String).join('.');
+  if (likely === undefined) return { key, problem: issue.message, hint: 'Change its value.' };
+  return explain({ ...likely, path: [...issue.path, ...likely.path] }, schema);
 }
 
 function unknownKey(path: readonly PropertyKey[], name: string, known: readonly string[]): Complaint {
@@ -107,6 +121,7 @@ function keysAt(schema: z.ZodMiniType, path: readonly PropertyKey[]): readonly s
 function shapeOf(schema: z.core.$ZodType): Readonly<Record<string, z.core.$ZodType>> | undefined {
   const { def } = schema._zod;
   if ('innerType' in def) return shapeOf(def.innerType as z.core.$ZodType);
+  if ('options' in def) return (def.options as z.core.$ZodType[]).map(shapeOf).find((shape) => shape !== undefined);
   return 'shape' in def ? (def.shape as Record<string, z.core.$ZodType>) : undefined;
 }
 

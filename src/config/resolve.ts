@@ -3,6 +3,7 @@ import type { ResolvedSpec } from '../domain/environment.ts';
 import { CoppiceError } from '../domain/error.ts';
 import type { Limits, RuntimeKind, Spec } from '../domain/spec.ts';
 import { environmentFile } from './environment-file.ts';
+import { type ResolvedNetwork, resolveNetwork } from './network.ts';
 import type { UserSettings } from './settings.ts';
 
 export interface Machine {
@@ -44,13 +45,29 @@ export function resolveSpec(sources: SpecSources): ResolvedSpec {
     image:
       runtime === 'sandbox' ? noImage(sources, asked) : (flags.image ?? file.image ?? settings.image ?? defaultImage),
     limits: { ...defaultLimits(machine), ...settings.limits, ...file.limits, ...flags.limits },
-    network: flags.network ?? file.network ?? settings.network ?? 'open',
+    network: networkOf(sources).network,
     environment: { ...file.environment, ...flags.environment },
     root: flags.root ?? file.root ?? false,
     setup: flags.setup ?? file.setup ?? null,
     ...(file.merge === undefined && flags.merge === undefined ? {} : { merge: { ...file.merge, ...flags.merge } }),
     ...allowed([...(file.hold?.allow ?? []), ...(flags.hold?.allow ?? [])]),
   };
+}
+
+function networkOf({ flags, file, settings }: Omit<SpecSources, 'machine'>): ResolvedNetwork {
+  return resolveNetwork({ flags: flags.network, file: file.network, settings: settings.network });
+}
+
+/** A sentence about what the repository asks of the network and does not get; undefined where it gets all. */
+export function networkLeftOut(sources: Omit<SpecSources, 'machine'>): string | undefined {
+  const { leftOut } = networkOf(sources);
+  const hosts = leftOut.filter((each) => each !== 'open' && each !== 'allowlist');
+  if (leftOut.length === 0) return undefined;
+  if (hosts.length === 0) {
+    return `${environmentFile} asks for the network ${leftOut.join()}, which your settings do not give. --network ${leftOut.join()} does.`;
+  }
+  const flags = hosts.map((host) => `--allow-host ${host}`).join(' ');
+  return `${environmentFile} asks for hosts that your settings do not allow: ${hosts.join(', ')}. ${flags} allows them.`;
 }
 
 function allowed(allow: readonly string[]): Pick<ResolvedSpec, 'hold'> {

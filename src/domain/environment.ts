@@ -1,6 +1,7 @@
 /** The record of an environment, stored in git as `environment.json` at refs/coppice/<name>/record. */
 import * as z from 'zod/mini';
 import type { EnvironmentName } from './environment-name.ts';
+import { networkSchema } from './network.ts';
 import { limitsSchema, mergeRulesSchema, runtimeKinds } from './spec.ts';
 
 /** A resolved spec: what the environment was really made with. */
@@ -8,7 +9,7 @@ export const resolvedSpecSchema = z.object({
   runtime: z.enum(runtimeKinds),
   image: z.nullable(z.string()),
   limits: limitsSchema,
-  network: z.enum(['open', 'none']),
+  network: networkSchema,
   environment: z.record(z.string(), z.string()),
   root: z.boolean(),
   setup: z.nullable(z.string()),

@@ -1,5 +1,6 @@
 /** What an environment is made of. Written in `.coppice/environment.json`, in user settings, or on the command line. */
 import * as z from 'zod/mini';
+import { networkWishSchema } from './network.ts';
 
 export const runtimeKinds = ['docker', 'sandbox'] as const;
 export type RuntimeKind = (typeof runtimeKinds)[number];
@@ -34,7 +35,7 @@ export const specSchema = z.strictObject({
   image: z.optional(z.string().check(z.minLength(1))),
   runtime: z.optional(z.enum(runtimeKinds)),
   limits: z.optional(limitsSchema),
-  network: z.optional(z.enum(['open', 'none'])),
+  network: z.optional(networkWishSchema),
   /** Environment variables of every exec. Not for secrets: they are stored in git. */
   environment: z.optional(z.record(z.string(), z.string())),
   /** Whether `exec --root` is allowed. */

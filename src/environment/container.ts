@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { baseStoreDirectory } from '../domain/directories.ts';
 import { CoppiceError } from '../domain/error.ts';
+import { allowedHosts, modeOf } from '../domain/network.ts';
 import type { OpenPipe } from '../git/transport.ts';
 import { type Container, type ContainerRequest, labels, type Mount, type Runtime } from '../runtime/runtime.ts';
 import type { Environment } from './environment.ts';
@@ -51,7 +52,7 @@ export async function containerRequest(
   return {
     name: `coppice-${repository.id}-${name}-${workplace.installation.slice(0, 6)}`,
     image: record.spec.image,
-    labels: labelsOf(workplace, name),
+    labels: { ...labelsOf(workplace, name), [labels.network]: modeOf(record.spec.network) },
     hostname: name.replace(/[^a-z0-9-]/g, '-').slice(0, 63),
     mounts,
     workdir: layout.tree,
@@ -86,14 +87,38 @@ export async function runningContainer(workplace: Workplace, environment: Enviro
   });
 }
 
-/** Makes the container where it is missing and starts it where it is not running. */
+/**
+ * Makes the container where it is missing or has another network than recorded, starts it where it is not running, and
+ * lets it reach what is recorded.
+ */
 export async function ensureRunning(workplace: Workplace, environment: Environment): Promise<Container> {
   const runtime = await workplace.runtime(environment.record.spec.runtime);
-  const [existing] = await runtime.list(labelsOf(workplace, environment.name));
-  if (existing?.state === 'running') return existing;
+  const existing = await fittingContainer(workplace, environment, runtime);
   const container = existing ?? (await runtime.create(await containerRequest(workplace, environment, runtime)));
-  await runtime.start(container.id);
+  const { network } = environment.record.spec;
+  if (modeOf(network) === 'allowlist') await runtime.allow(container.id, allowedHosts(network));
+  if (container.state !== 'running') await runtime.start(container.id);
   return { ...container, state: 'running' };
+}
+
+async function fittingContainer(
+  workplace: Workplace,
+  environment: Environment,
+  runtime: Runtime,
+): Promise<Container | undefined> {
+  const wanted = labelsOf(workplace, environment.name);
+  const [existing] = await runtime.list(wanted);
+  const mode = modeOf(environment.record.spec.network);
+  if (existing === undefined) {
+    await runtime.sweep(wanted);
+    return undefined;
+  }
+  // Those made before there were allowlists do not say; they have none.
+  const made = existing.labels[labels.network];
+  if (made === mode || (made === undefined && mode !== 'allowlist')) return existing;
+  await runtime.remove(existing.id);
+  await runtime.sweep(wanted);
+  return undefined;
 }
 
 /** A pipe to commands inside, for git's protocol. */

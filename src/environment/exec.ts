@@ -5,6 +5,7 @@ import { finished } from 'node:stream/promises';
 import type { Held } from '../domain/change.ts';
 import type { ExecRecord } from '../domain/environment.ts';
 import { CoppiceError } from '../domain/error.ts';
+import type { Denial } from '../domain/network.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { Leak } from '../git/leaks.ts';
 import type { ExecEnd, ExecRequest, Execution, Runtime } from '../runtime/runtime.ts';
@@ -13,6 +14,7 @@ import { layoutOf, runInside, runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
 import { Excerpt } from './excerpt.ts';
 import { findLeaks } from './leaks.ts';
+import { denialsOf, deniedBetween } from './network.ts';
 import { type Reconciled, reconcile } from './reconcile.ts';
 import { type RecordFile, updateRecord } from './record.ts';
 import { describeCommand, noteExec } from './running-execs.ts';
@@ -45,6 +47,8 @@ export interface Executed {
   /** What looks like a secret in commits made inside. */
   readonly leaks: readonly Leak[];
   readonly notImported: CoppiceError | undefined;
+  /** What it asked of the network and was not given. */
+  readonly denied: readonly Denial[];
 }
 
 export async function execInside(
@@ -57,6 +61,7 @@ export async function execInside(
   if (environment.at.outside !== undefined) await bringInOutside(workplace, environment);
   // Without a daemon nobody has looked at what was edited before: it must not be put down to this command.
   if (!(await isWatched(workplace, environment))) await reconcile(workplace, environment, { cause: 'edit', execs: [] });
+  const deniedBefore = await denialsOf(environment, runtime, container);
   const id = newExecId(workplace.now());
   const startedAt = workplace.now();
   const forget = await noteExec(workplace, environment.name, id, shownCommand(options));
@@ -92,6 +97,7 @@ export async function execInside(
     held: after.held,
     leaks: await findLeaks(workplace, after.environment),
     notImported: after.notImported,
+    denied: deniedBetween(deniedBefore, await denialsOf(environment, runtime, container)),
   };
 }
 

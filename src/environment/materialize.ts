@@ -106,7 +106,9 @@ export async function dismantle(
   const runtime = await workplace.runtime(environment.record.spec.runtime);
   await workplace.daemon.leave(workplace.repository, environment.name);
   try {
-    await removeContainers(runtime, await runtime.list(labelsOf(workplace, environment.name)));
+    const labels = labelsOf(workplace, environment.name);
+    await removeContainers(runtime, await runtime.list(labels));
+    await runtime.sweep(labels);
   } catch (error) {
     if (!options.withoutEngine || !hasCode(error, 'engine-unreachable')) throw error;
   }

@@ -29,7 +29,7 @@ export async function removeEnvironment(
     await sweepInterrupted(workplace, [environment]);
     return { trash: null, left: null };
   }
-  if (!options.force) await refuseIfBusy(workplace, environment, 'remove it all the same');
+  if (!options.force) await refuseIfBusy(workplace, environment, 'remove it all the same with --force');
   const before = await lastLook(workplace, environment, options.force);
   if (!options.force) await refuseIfUnmerged(workplace, before);
   await stopIfRunning(workplace, environment, options.force);

@@ -53,7 +53,7 @@ export interface RewindRequest {
 /** Throws `environment-busy`, `operation-in-progress`, `in-the-way` (kind `refused`), and what `findTarget` throws. */
 export async function rewind(workplace: Workplace, start: Environment, request: RewindRequest): Promise<Rewound> {
   if (!isMaterialized(start)) throw noFiles(start);
-  if (!request.force) await refuseIfBusy(workplace, start, 'rewind all the same');
+  if (!request.force) await refuseIfBusy(workplace, start, 'rewind all the same with --force');
   const watched = (await workplace.daemon.facts()) !== undefined;
   if (watched) await workplace.daemon.leave(workplace.repository, start.name);
   try {

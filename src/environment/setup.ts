@@ -1,6 +1,7 @@
 /** Runs the spec's setup command once, inside, before anybody else gets in. */
 import { runInside, runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
+import { denialsOf } from './network.ts';
 import type { Report, Workplace } from './workplace.ts';
 
 /** An hour: dependencies of large projects take long. */
@@ -18,6 +19,8 @@ export async function runSetup(
   const { runtime, container } = await runningContainer(workplace, environment);
   const command = ['sh', '-c', setup];
   const done = await runInside(runtime, container.id, command, { timeoutSeconds: setupTimeoutSeconds });
+  const { total } = await denialsOf(environment, runtime, container);
+  if (total > 0) report(`The allowlist denied ${total} requests: \`coppice status ${environment.name}\` lists them.`);
   if (done.status === 0) return 'ready';
   const said = `${done.stdout}${done.stderr}`.trim().split('\n').slice(-20).join('\n');
   report(`setup ended with status ${done.status}:\n${said}`);

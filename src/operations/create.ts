@@ -1,10 +1,13 @@
 /** `create`: a new environment (or several), from a commit. */
 import * as z from 'zod/mini';
+import { parseAllowEntry } from '../domain/allowlist.ts';
 import { CoppiceError } from '../domain/error.ts';
+import { type NetworkMode, networkModes } from '../domain/network.ts';
 import { runtimeKinds, type Spec } from '../domain/spec.ts';
 import { createEnvironment } from '../environment/create.ts';
 import { listEnvironments } from '../environment/find.ts';
 import { sweepInterrupted } from '../environment/interrupted.ts';
+import { describeNetwork, networkView } from './network-view.ts';
 import { flag, operation, type Style } from './operation.ts';
 import { environmentView, type HeldView, heldView, renderHeld, safe, short } from './views.ts';
 
@@ -35,9 +38,13 @@ export const create = operation({
       help: 'What runs it. Default: docker where an engine answers.',
       value: 'KIND',
     }),
-    network: flag(z.optional(z.enum(['open', 'none'])), {
-      help: 'Network of the container. Default: open.',
+    network: flag(z.optional(z.enum(networkModes)), {
+      help: 'What it may reach: everything, only the hosts it lists, or nothing. Default: open.',
       value: 'MODE',
+    }),
+    allowHost: flag(z._default(z.array(z.string()), []), {
+      help: 'A host it may reach, such as example.org, *.example.org or example.org:22, and no others; repeatable. Means --network allowlist.',
+      value: 'HOST',
     }),
     memory: flag(z.optional(z.string()), { help: 'Memory limit, such as 4g or 512m.', value: 'SIZE' }),
     cpus: flag(z.optional(z.coerce.number().check(z.positive())), {
@@ -71,6 +78,7 @@ export const create = operation({
       environments: created.map(({ environment, timings, left }) => ({
         ...environmentView(environment),
         stage: environment.record.stage,
+        network: networkView(environment.record.spec.network),
         notCarried: heldView(left),
         milliseconds: {
           files: Math.round(timings.files),
@@ -91,6 +99,7 @@ export const create = operation({
           `  branch    ${each.branch}, from ${short(each.base)}${each.target === null ? '' : `, back to ${each.target}`}`,
           `  worktree  ${each.worktree}`,
           `  runs in   ${each.runtime}${each.image === null ? '' : ` (${safe(each.image)})`}`,
+          ...(each.network.mode === 'open' ? [] : [`  network   ${describeNetwork(each.network)}`]),
           ...notCarried(each.notCarried, style),
         ].join('\n'),
       )
@@ -112,7 +121,8 @@ function namesFor(name: string | undefined, count: number): readonly (string | u
 interface SpecFlags {
   readonly image?: string | undefined;
   readonly runtime?: Spec['runtime'];
-  readonly network?: Spec['network'];
+  readonly network?: NetworkMode | undefined;
+  readonly allowHost: readonly string[];
   readonly memory?: string | undefined;
   readonly cpus?: number | undefined;
   readonly allowRoot: boolean;
@@ -126,10 +136,26 @@ function specOf(input: SpecFlags): Spec {
   return {
     ...(input.image === undefined ? {} : { image: input.image }),
     ...(input.runtime === undefined ? {} : { runtime: input.runtime }),
-    ...(input.network === undefined ? {} : { network: input.network }),
+    ...networkOf(input),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
     ...(input.allowRoot ? { root: true } : {}),
   };
+}
+
+function networkOf({ network, allowHost }: SpecFlags): Pick<Spec, 'network'> {
+  for (const entry of allowHost) parseAllowEntry(entry);
+  if (allowHost.length > 0 && network !== undefined && network !== 'allowlist') {
+    throw new CoppiceError(
+      'usage',
+      'not-an-allowlist',
+      `--allow-host and --network ${network} contradict each other.`,
+      {
+        hint: 'Leave --network out: hosts to allow mean an allowlist.',
+      },
+    );
+  }
+  if (allowHost.length > 0) return { network: { mode: 'allowlist', allow: [...allowHost] } };
+  return network === undefined ? {} : { network };
 }
 
 const units: Readonly<Record<string, number>> = { b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };

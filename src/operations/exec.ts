@@ -8,6 +8,7 @@ import { waitUntilReady } from '../environment/ready.ts';
 import { takeUntold } from '../environment/told.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import type { Execution } from '../runtime/runtime.ts';
+import { deniedView, summarizeDenied } from './network-view.ts';
 import { type Context, flag, nameArgument, operation } from './operation.ts';
 import { heldView, leakView, plainStyle, renderHeld, renderLeaks } from './views.ts';
 
@@ -62,6 +63,7 @@ export const exec = operation({
       held: heldView(done.held),
       leaks: leakView(done.leaks),
       problem: done.notImported === undefined ? null : done.notImported.message,
+      denied: deniedView(done.denied),
       stdout: done.stdout,
       stderr: done.stderr,
     };
@@ -148,6 +150,7 @@ function narrate(
   if (done.end.timedOut) context.report(`Ended after ${options.timeoutSeconds} s.`);
   if (done.notImported !== undefined)
     context.report(`Commits inside are not brought out yet: ${done.notImported.message}`);
+  if (done.denied.length > 0) context.report(summarizeDenied(environment.name, deniedView(done.denied)));
 }
 
 /** In full what is new; of the rest that it is still so. */

@@ -5,6 +5,7 @@ import { findLeaks } from '../environment/leaks.ts';
 import { mergedState, startOfWork } from '../environment/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { containersByName, paintState } from './list.ts';
+import { describeNetwork, networkView } from './network-view.ts';
 import { nameArgument, operation, type Style } from './operation.ts';
 import {
   age,
@@ -68,6 +69,7 @@ export const show = operation({
       ['base', short(it.base)],
       ['worktree', it.worktree],
       ['runs in', it.image === null ? it.runtime : `${it.runtime}, ${safe(it.image)}`],
+      ['network', describeNetwork(networkView(it.spec.network))],
       ['created', `${age(new Date(it.createdAt), style.now)} ago`],
     ];
     const parts = [

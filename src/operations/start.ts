@@ -1,24 +1,47 @@
 /** `start`: makes an environment run: its container, and on a machine that only fetched its references its files too. */
 import { readdir } from 'node:fs/promises';
 import * as z from 'zod/mini';
+import { networkModes } from '../domain/network.ts';
 import { bringInOutside } from '../environment/commit.ts';
 import { ensureRunning } from '../environment/container.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { dismantle, isMaterialized, materialize } from '../environment/materialize.ts';
+import { changedNetwork, changeNetwork, recordNetwork } from '../environment/network.ts';
 import { waitUntilReady } from '../environment/ready.ts';
 import { setAside } from '../environment/remove.ts';
 import { ifPresent } from '../platform/errno.ts';
-import { nameArgument, operation } from './operation.ts';
+import { describeNetwork, networkView } from './network-view.ts';
+import { flag, nameArgument, operation } from './operation.ts';
 
 export const start = operation({
   name: 'start',
-  summary: 'Start an environment that is stopped, lost its container, or came with a fetch',
+  summary: 'Start an environment that is stopped, lost its container, or came with a fetch; change its network',
+  details:
+    'A changed allowlist holds at once, also for what runs. Another mode of the network takes a new container: files and home stay, what was installed elsewhere goes.',
   effect: 'write',
   version: 1,
-  input: z.strictObject({ name: nameArgument() }),
-  async run(context, { name }) {
+  input: z.strictObject({
+    name: nameArgument(),
+    network: flag(z.optional(z.enum(networkModes)), {
+      help: 'From now on it may reach everything, only the hosts it lists, or nothing.',
+      value: 'MODE',
+    }),
+    allowHost: flag(z._default(z.array(z.string()), []), {
+      help: 'Add a host to its allowlist; repeatable.',
+      value: 'HOST',
+    }),
+    denyHost: flag(z._default(z.array(z.string()), []), {
+      help: 'Take a host off its allowlist; repeatable.',
+      value: 'HOST',
+    }),
+  }),
+  async run(context, { name, network: mode, allowHost: allow, denyHost: deny }) {
     const workplace = await context.workplace();
-    const environment = await waitUntilReady(workplace, await findEnvironment(workplace, name), context.signal);
+    const found = await waitUntilReady(workplace, await findEnvironment(workplace, name), context.signal);
+    const wanted = changedNetwork(found.name, found.record.spec.network, { mode, allow, deny });
+    const environment = isMaterialized(found)
+      ? await changeNetwork(workplace, found, wanted)
+      : await recordNetwork(workplace, found, wanted);
     const runtime = await workplace.runtime(environment.record.spec.runtime);
     const { image } = environment.record.spec;
     if (image !== null) await runtime.prepareImage(image, ({ message }) => context.report(message));
@@ -40,9 +63,17 @@ export const start = operation({
     } else await ensureRunning(workplace, environment);
     await bringInOutside(workplace, environment);
     await workplace.daemon.notice(workplace.repository, environment.name);
-    return { name: environment.name as string, worktree: environment.directories.tree, fresh };
+    return {
+      name: environment.name as string,
+      worktree: environment.directories.tree,
+      fresh,
+      network: networkView(environment.record.spec.network),
+    };
   },
-  render: ({ name, worktree, fresh }) => `${name} is running${fresh ? `, checked out at ${worktree}` : ''}`,
+  render({ name, worktree, fresh, network }) {
+    const reach = network.mode === 'open' ? '' : `, network ${describeNetwork(network)}`;
+    return `${name} is running${fresh ? `, checked out at ${worktree}` : ''}${reach}`;
+  },
 });
 
 async function hasFiles(directory: string): Promise<boolean> {

@@ -1,10 +1,13 @@
 /** `status`: what is going on in an environment now. */
 import * as z from 'zod/mini';
+import { noDenials } from '../domain/network.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { findLeaks } from '../environment/leaks.ts';
+import { denialsOf } from '../environment/network.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { describeCommand, runningExecs } from '../environment/running-execs.ts';
 import { containersByName, paintState } from './list.ts';
+import { deniedView, describeNetwork, networkView, renderDenied } from './network-view.ts';
 import { nameArgument, operation, type Style } from './operation.ts';
 import { count } from './show.ts';
 import { age, environmentView, heldView, leakView, renderHeld, renderLeaks, safe, stateOf } from './views.ts';
@@ -32,9 +35,13 @@ export const status = operation({
     const watched = facts?.environments.find(
       (each) => each.name === environment.name && each.repository === repository.id,
     );
+    const container = containers(environment);
+    const runtime = await workplace.runtime(environment.record.spec.runtime);
+    const denied =
+      container === undefined || container === 'unknown' ? noDenials : await denialsOf(environment, runtime, container);
     return {
       ...environmentView(environment),
-      state: stateOf(environment, containers(environment)),
+      state: stateOf(environment, container),
       operation: underWay ?? null,
       checkpoints: tail.length,
       lastCheckpoint: {
@@ -44,6 +51,8 @@ export const status = operation({
       running: execs.map(({ command }) => describeCommand(command)),
       watch: watched?.watch ?? ('none' as const),
       watchProblem: watched?.lastError ?? watched?.reason ?? null,
+      network: networkView(environment.record.spec.network),
+      denied: { total: denied.total, recent: deniedView(denied.recent) },
       held: heldView(held),
       leaks: leakView(leaks),
       problem: notImported === undefined ? null : `commits inside are not brought out yet: ${notImported.message}`,
@@ -59,6 +68,8 @@ export const status = operation({
       ...it.running.map((command) => `  ${style.green('runs')} ${safe(command)}`),
       watchLine(it.watch, it.watchProblem, style),
       it.problem === null ? '' : `  ${style.red(safe(it.problem, 400))}`,
+      it.network.mode === 'open' ? '' : `  network ${describeNetwork(it.network)}`,
+      renderDenied(it.name, it.denied, style),
       renderHeld(it.held, style),
       renderLeaks(it.leaks, style),
     ];

@@ -5,6 +5,7 @@
  * from `create` nothing is left behind.
  */
 import type { Readable, Writable } from 'node:stream';
+import type { Denials, Network } from '../domain/network.ts';
 import type { Limits, RuntimeKind } from '../domain/spec.ts';
 
 export interface RuntimeFacts {
@@ -51,7 +52,11 @@ export interface ContainerRequest {
   };
   readonly environment: Readonly<Record<string, string>>;
   readonly limits: Limits;
-  readonly network: 'open' | 'none';
+  /**
+   * With an allowlist only what it lists is reached, by a gateway outside of the container: what runs inside, root
+   * included, cannot go around it or change it. Throws `not-isolated` where that cannot be kept.
+   */
+  readonly network: Network;
   /** Whether `exec` may ask for root. */
   readonly root: boolean;
 }
@@ -126,6 +131,15 @@ export interface Runtime {
   stop(id: string): Promise<void>;
   /** Forced, with its anonymous volumes. Removing what is gone is no error. */
   remove(id: string): Promise<void>;
+  /**
+   * Changes what a container made with an allowlist may reach, at once and for good; connections may be cut. Nothing
+   * happens where it is so already. The container need not run.
+   */
+  allow(id: string, hosts: readonly string[]): Promise<void>;
+  /** What was asked for and not let through, since it was started. Nothing where there is no allowlist. */
+  denied(id: string): Promise<Denials>;
+  /** Removes what stood beside containers with these labels that are gone, such as their gateway. Call it after `remove`. */
+  sweep(labels: Readonly<Record<string, string>>): Promise<void>;
   /** Everything of ours with all of these labels, in any state. Fast: no vendor library is loaded for it. */
   list(labels: Readonly<Record<string, string>>): Promise<readonly Container[]>;
   exec(id: string, request: ExecRequest): Promise<Execution>;
@@ -139,4 +153,6 @@ export const labels = {
   environment: 'dev.coppice.environment',
   /** Which data directory it belongs to: two installations on one engine never touch each other's containers. */
   installation: 'dev.coppice.installation',
+  /** The mode of the network it was made with. */
+  network: 'dev.coppice.network',
 } as const;

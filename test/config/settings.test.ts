@@ -81,7 +81,7 @@ describe('the user’s settings', () => {
     expect((await complaint('{"image": "a",}')).message).toMatch(/config\.json is not JSON: /);
     expect((await complaint('{"image": 1, "network": "some"}')).data.problems).toEqual([
       { key: 'image', problem: 'must be text in quotes' },
-      { key: 'network', problem: 'must be one of "open", "none"' },
+      { key: 'network', problem: 'must be one of "open", "allowlist", "none"' },
     ]);
   });
 

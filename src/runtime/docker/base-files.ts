@@ -109,7 +109,10 @@ async function onlyElf(paths: readonly string[]): Promise<string[]> {
 }
 
 /** By asking the loader (ldd(1)), which has no output for machines; its lines are `name => path (address)`. */
-async function librariesOf(programs: readonly string[], env: Readonly<Record<string, string>>): Promise<Set<string>> {
+export async function librariesOf(
+  programs: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Set<string>> {
   const { stdout } = await run('ldd', programs, { env: { ...env, LC_ALL: 'C' } });
   const paths = [...stdout.toString('utf8').matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map(([, path]) => path ?? '');
   return new Set(paths);

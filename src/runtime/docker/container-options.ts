@@ -1,8 +1,11 @@
 /** A request as the engine wants to hear it: pure. */
 import type Docker from 'dockerode';
+import { modeOf } from '../../domain/network.ts';
+import { proxyVariables } from '../proxy-variables.ts';
 import { type ContainerRequest, labels } from '../runtime.ts';
 import type { EngineFacts } from './engine.ts';
 import { type Settings, settingsLabel } from './inside.ts';
+import type { Joining } from './joining.ts';
 
 /** Where Docker puts the init it gives to containers. `-s`: whatever the command leaves behind becomes its child. */
 const guard = ['/sbin/docker-init', '-s', '--'];
@@ -22,7 +25,7 @@ const sharedMemory = 2 ** 29;
 const rootCapabilities = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETUID', 'SETGID', 'KILL'];
 
 /** How the execs of this container will run. Under a rootless Docker, uid 0 inside is the user outside. */
-export function settingsOf(request: ContainerRequest, facts: EngineFacts, init: boolean): Settings {
+export function settingsOf(request: ContainerRequest, facts: EngineFacts, init: boolean, joining?: Joining): Settings {
   const { uid, gid, home } = request.user;
   const mapped = facts.rootless && !facts.podman;
   return {
@@ -31,6 +34,7 @@ export function settingsOf(request: ContainerRequest, facts: EngineFacts, init: 
     home,
     root: request.root,
     guard: init && facts.reaper ? guard : [],
+    ...(joining === undefined ? {} : { addresses: joining.addresses }),
   };
 }
 
@@ -38,8 +42,14 @@ export function containerOptions(
   request: ContainerRequest,
   facts: EngineFacts,
   init: boolean,
+  joining?: Joining,
 ): Docker.ContainerCreateOptions {
-  const settings = settingsOf(request, facts, init);
+  const settings = settingsOf(request, facts, init, joining);
+  const variables = {
+    HOME: request.user.home,
+    ...(joining === undefined ? {} : proxyVariables(joining.addresses.gateway)),
+    ...request.environment,
+  };
   return {
     name: request.name,
     Image: request.image ?? '',
@@ -49,13 +59,14 @@ export function containerOptions(
     Entrypoint: ['sh', '-c', keeper],
     Cmd: [],
     StopSignal: 'SIGTERM',
-    Env: Object.entries({ HOME: request.user.home, ...request.environment }).map(([name, value]) => `${name}=${value}`),
+    Env: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
     Labels: { ...request.labels, [labels.tool]: '1', [settingsLabel]: JSON.stringify(settings) },
     // The image's own check would start the image's own program.
     Healthcheck: { Test: ['NONE'] },
+    ...(joining === undefined ? {} : { NetworkingConfig: endpointOf(request, joining) }),
     HostConfig: {
       Init: init,
-      NetworkMode: request.network === 'none' ? 'none' : 'bridge',
+      ...networkOptions(request, joining),
       // Not Binds: these make a missing source, as root.
       Mounts: request.mounts.map(({ source, target, readOnly }) => ({
         Type: 'bind' as const,
@@ -76,6 +87,17 @@ export function containerOptions(
       ...(facts.podman && facts.rootless ? { UsernsMode: 'keep-id' } : {}),
     },
   };
+}
+
+/** With an allowlist names are asked of the gateway, through the engine's own resolver or not, and only as they are. */
+function networkOptions({ name, network }: ContainerRequest, joining: Joining | undefined): Docker.HostConfig {
+  if (joining === undefined) return { NetworkMode: modeOf(network) === 'open' ? 'bridge' : 'none' };
+  const { addresses, sysctls } = joining;
+  return { NetworkMode: name, Dns: [addresses.gateway], DnsSearch: ['.'], Sysctls: { ...sysctls } };
+}
+
+function endpointOf({ name }: ContainerRequest, { addresses }: Joining): { EndpointsConfig: Docker.EndpointsConfig } {
+  return { EndpointsConfig: { [name]: { IPAMConfig: { IPv4Address: addresses.container } } } };
 }
 
 /**

@@ -1,20 +1,29 @@
 /** Makes a container ready to be started, or leaves nothing behind. */
 import { existsSync } from 'node:fs';
 import { CoppiceError, hasCode } from '../../domain/error.ts';
+import { allowedHosts, modeOf } from '../../domain/network.ts';
 import type { Container, ContainerRequest } from '../runtime.ts';
 import { addAccount } from './accounts.ts';
 import { containerOptions, settingsOf } from './container-options.ts';
 import type { Engine, EngineFacts } from './engine.ts';
 import { imageNotFound, statusOf } from './engine-error.ts';
 import { isRunning } from './inside.ts';
+import type { Joining } from './joining.ts';
 
-export async function createContainer(engine: Engine, request: ContainerRequest): Promise<Container> {
+/** `join` makes what a container with an allowlist needs beside it. */
+export async function createContainer(
+  engine: Engine,
+  request: ContainerRequest,
+  join: (allow: readonly string[]) => Promise<Joining>,
+): Promise<Container> {
   if (request.image === null) {
     throw new CoppiceError('usage', 'image-needed', 'A container needs an image.', { hint: 'Name one with --image.' });
   }
   await checkMounts(engine, request);
   const facts = await engine.facts();
-  const { id, init } = await createInEngine(engine, request, facts);
+  if (modeOf(request.network) === 'allowlist' && (await exists(engine, request.name))) throw nameTaken(request.name);
+  const joining = modeOf(request.network) === 'allowlist' ? await join(allowedHosts(request.network)) : undefined;
+  const { id, init } = await createInEngine(engine, request, facts, joining);
   try {
     await addAccount(engine, id, settingsOf(request, facts, init), request.user);
   } catch (error) {
@@ -24,7 +33,7 @@ export async function createContainer(engine: Engine, request: ContainerRequest)
   return {
     id,
     name: request.name,
-    labels: containerOptions(request, facts, init).Labels ?? {},
+    labels: containerOptions(request, facts, init, joining).Labels ?? {},
     state: 'created',
     image: request.image,
     oomKilled: false,
@@ -58,17 +67,21 @@ async function createInEngine(
   engine: Engine,
   request: ContainerRequest,
   facts: EngineFacts,
+  joining: Joining | undefined,
 ): Promise<{ id: string; init: boolean }> {
   try {
-    return { id: await createOnce(engine, request, facts, true), init: true };
+    return { id: await createOnce(engine, request, containerOptions(request, facts, true, joining)), init: true };
   } catch (error) {
     if (!facts.podman || (error instanceof CoppiceError && error.code !== 'engine-error')) throw error;
-    return { id: await createOnce(engine, request, facts, false), init: false };
+    return { id: await createOnce(engine, request, containerOptions(request, facts, false, joining)), init: false };
   }
 }
 
-function createOnce(engine: Engine, request: ContainerRequest, facts: EngineFacts, init: boolean): Promise<string> {
-  const options = containerOptions(request, facts, init);
+function createOnce(
+  engine: Engine,
+  request: ContainerRequest,
+  options: ReturnType<typeof containerOptions>,
+): Promise<string> {
   const doing = { failed: `The container ${request.name} could not be made` };
   return engine.call(doing, 120, async (docker, abortSignal) => {
     try {
@@ -77,11 +90,15 @@ function createOnce(engine: Engine, request: ContainerRequest, facts: EngineFact
       const status = statusOf(error);
       if (status === 404) throw imageNotFound(request.image ?? '', 'the engine does not have it', error);
       if (status === undefined || !(await exists(engine, request.name))) throw error;
-      throw new CoppiceError('refused', 'name-taken', `There is a container named ${request.name} already.`, {
-        hint: 'Choose another name, or remove that container.',
-        cause: error,
-      });
+      throw nameTaken(request.name, error);
     }
+  });
+}
+
+function nameTaken(name: string, cause?: unknown): CoppiceError {
+  return new CoppiceError('refused', 'name-taken', `There is a container named ${name} already.`, {
+    hint: 'Choose another name, or remove that container.',
+    ...(cause === undefined ? {} : { cause }),
   });
 }
 

@@ -2,7 +2,7 @@
 import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
 import { Duplex } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { type StartOptions, start } from '../../platform/process.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -22,6 +22,8 @@ export interface EngineClient {
   readonly agent: Agent;
   /** GET of a JSON document. Throws EngineRefusal, or what the connection says. */
   get(path: string, timeout?: number): Promise<unknown>;
+  /** GET of anything that is small. */
+  bytes(path: string, timeout?: number): Promise<Buffer>;
   close(): void;
 }
 
@@ -34,18 +36,20 @@ export function engineClient(endpoint: Endpoint, env: Readonly<Record<string, st
   const secure = way.kind === 'tcp' && way.tls !== undefined;
   const target: RequestOptions =
     way.kind === 'socket' ? { socketPath: way.path } : way.kind === 'tcp' ? { host: way.host, port: way.port } : {};
-  const get = async (path: string, timeout = 20_000): Promise<unknown> => {
+  const bytes = async (path: string, timeout = 20_000): Promise<Buffer> => {
     const signal = AbortSignal.timeout(timeout);
     const options: RequestOptions = { ...target, agent, path, method: 'GET', signal, headers: { Host: 'docker' } };
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       (secure ? httpsRequest : httpRequest)(options, resolve).on('error', reject).end();
     });
-    const body = await text(response);
+    const body = await buffer(response);
     const status = response.statusCode ?? 0;
-    if (status < 200 || status > 299) throw new EngineRefusal(status, refusalText(body));
-    return JSON.parse(body);
+    if (status < 200 || status > 299) throw new EngineRefusal(status, refusalText(body.toString('utf8')));
+    return body;
   };
-  return { endpoint, agent, get, close: () => agent.destroy() };
+  const get = async (path: string, timeout?: number): Promise<unknown> =>
+    JSON.parse((await bytes(path, timeout)).toString('utf8'));
+  return { endpoint, agent, get, bytes, close: () => agent.destroy() };
 }
 
 function refusalText(body: string): string {

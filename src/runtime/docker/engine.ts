@@ -22,6 +22,7 @@ export interface Engine {
   facts(): Promise<EngineFacts>;
   /** A read over plain HTTP, without dockerode. */
   get(path: string, doing: Omit<Doing, 'address'>): Promise<unknown>;
+  bytes(path: string, doing: Omit<Doing, 'address'>): Promise<Buffer>;
   /**
    * One call through dockerode. A connection cut after the response's head leaves dockerode's promise pending for ever,
    * so each call has a deadline, in seconds; `undefined` only for streams, whose own end is watched.
@@ -53,6 +54,10 @@ export function makeEngine(surroundings: Surroundings): Engine {
     get: async (path, doing) => {
       const found = await client();
       return translated(doing, () => found.get(path));
+    },
+    bytes: async (path, doing) => {
+      const found = await client();
+      return translated(doing, () => found.bytes(path));
     },
     call: async (doing, seconds, body) => {
       const loaded = await docker();

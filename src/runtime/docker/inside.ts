@@ -4,6 +4,7 @@ import * as z from 'zod/mini';
 import { CoppiceError } from '../../domain/error.ts';
 import type { Engine } from './engine.ts';
 import { statusOf } from './engine-error.ts';
+import { addressesSchema } from './private-network.ts';
 
 /** JSON of `Settings`. */
 export const settingsLabel = 'dev.coppice.docker';
@@ -15,12 +16,15 @@ const settingsSchema = z.object({
   root: z.boolean(),
   /** What each command runs under: tini as a subreaper, or nothing. */
   guard: z.array(z.string()),
+  /** Of its own network; only with an allowlist. */
+  addresses: z.optional(addressesSchema),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
 export interface Inside extends Settings {
   readonly id: string;
   readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
   /** What to say when a call about this container fails. */
   readonly doing: { readonly missing: 'container-not-found'; readonly subject: string };
 }
@@ -42,7 +46,8 @@ export async function readInside(engine: Engine, id: string): Promise<Inside> {
   if (label === undefined) {
     throw new CoppiceError('refused', 'foreign-container', `The container ${id} was not made by coppice.`);
   }
-  return { ...settingsSchema.parse(JSON.parse(label)), id: Id, name: Name.replace(/^\//, ''), doing };
+  const { [settingsLabel]: _, ...labels } = Config.Labels ?? {};
+  return { ...settingsSchema.parse(JSON.parse(label)), id: Id, name: Name.replace(/^\//, ''), labels, doing };
 }
 
 const runningSchema = z.object({ State: z.object({ Running: z.boolean() }) });

@@ -2,6 +2,7 @@
 import * as z from 'zod/mini';
 import { type Container, type ContainerState, labels as known } from '../runtime.ts';
 import type { Engine } from './engine.ts';
+import { roleLabel } from './gateway.ts';
 
 const summarySchema = z.array(
   z.object({
@@ -16,31 +17,42 @@ const stateSchema = z.object({
   State: z.object({ OOMKilled: z.optional(z.boolean()), Dead: z.optional(z.boolean()) }),
 });
 
+/** Environments' containers; what stands beside them is not among them. */
 export async function listContainers(
   engine: Engine,
   labels: Readonly<Record<string, string>>,
 ): Promise<readonly Container[]> {
-  const wanted = Object.entries({ ...labels, [known.tool]: '1' }).map(([name, value]) => `${name}=${value}`);
-  const filters = encodeURIComponent(JSON.stringify({ label: wanted }));
-  const said = await engine.get(`/containers/json?all=1&filters=${filters}`, {
-    failed: 'Containers could not be listed',
-  });
-  const found = await Promise.all(
-    summarySchema.parse(said).map(async (each): Promise<Container | undefined> => {
-      const state = stateOf(each.State);
-      const oomKilled = state === 'stopped' ? await wasOomKilled(engine, each.Id) : false;
-      if (oomKilled === undefined) return undefined;
-      return {
-        id: each.Id,
-        name: (each.Names[0] ?? '').replace(/^\//, ''),
-        labels: each.Labels ?? {},
-        state: oomKilled ? 'failed' : state,
-        image: each.Image,
-        oomKilled,
-      };
+  const found = (await listed(engine, labels)).filter((each) => each.labels[roleLabel] === undefined);
+  const complete = await Promise.all(
+    found.map(async (each): Promise<Container | undefined> => {
+      const oomKilled = each.state === 'stopped' ? await wasOomKilled(engine, each.id) : false;
+      return oomKilled === undefined ? undefined : { ...each, state: oomKilled ? 'failed' : each.state, oomKilled };
     }),
   );
-  return found.filter((each) => each !== undefined);
+  return complete.filter((each) => each !== undefined);
+}
+
+/** All with these labels, gateways included. */
+export async function listed(
+  engine: Engine,
+  labels: Readonly<Record<string, string>>,
+): Promise<readonly Omit<Container, 'oomKilled'>[]> {
+  const said = await engine.get(`/containers/json?all=1&filters=${filtersOf(labels)}`, {
+    failed: 'Containers could not be listed',
+  });
+  return summarySchema.parse(said).map((each) => ({
+    id: each.Id,
+    name: (each.Names[0] ?? '').replace(/^\//, ''),
+    labels: each.Labels ?? {},
+    state: stateOf(each.State),
+    image: each.Image,
+  }));
+}
+
+/** Of ours, with all of these labels: as the engine's API wants to hear it. */
+export function filtersOf(labels: Readonly<Record<string, string>>): string {
+  const wanted = Object.entries({ ...labels, [known.tool]: '1' }).map(([name, value]) => `${name}=${value}`);
+  return encodeURIComponent(JSON.stringify({ label: wanted }));
 }
 
 /** The summary does not say it. Undefined when the container has gone meanwhile. */

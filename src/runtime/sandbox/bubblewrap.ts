@@ -1,6 +1,7 @@
 /** The arguments that make a bubblewrap sandbox (bwrap(1)). Pure. */
 import type { ContainerRequest, InsideLayout } from '../runtime.ts';
 import { type HostView, nodeInside } from './host-view.ts';
+import { netInside, netNodeInside } from './proxy.ts';
 
 /** Where the directory with the execs' pipes is inside. Read-only: pipes can be opened there but not replaced. */
 export const runInside = '/coppice/run';
@@ -30,6 +31,8 @@ export interface Belongings {
   /** /etc/passwd and /etc/group in which the user has this sandbox's home. */
   readonly passwd: string;
   readonly group: string;
+  /** What leads to the proxy: only with an allowlist. */
+  readonly net?: { readonly directory: string; readonly node: string };
 }
 
 export interface HostUser {
@@ -74,6 +77,9 @@ export function sandboxArguments(
     ...['--bind', own.tmp, '/tmp', '--bind', own.varTmp, '/var/tmp'],
     ...['--ro-bind', own.passwd, '/etc/passwd', '--ro-bind', own.group, '/etc/group'],
     ...['--ro-bind', own.run, runInside],
+    ...(own.net === undefined
+      ? []
+      : ['--ro-bind', own.net.directory, netInside, '--ro-bind', own.net.node, netNodeInside]),
     ...mounts.flatMap(({ source, target, readOnly }) => [readOnly ? '--ro-bind' : '--bind', source, target]),
     ...['--chdir', '/'],
   ];

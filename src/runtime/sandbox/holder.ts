@@ -14,7 +14,8 @@ import { type Belongings, type HostUser, runInside, sandboxArguments } from './b
 import type { HostView } from './host-view.ts';
 import { joinGroups } from './limits.ts';
 import { identify, isRunning, type Leader } from './processes.ts';
-import { codeOf, ifThere, type Sandbox } from './store.ts';
+import { forwarderLoop, netDirectory } from './proxy.ts';
+import { codeOf, hasAllowlist, ifThere, type Sandbox } from './store.ts';
 
 export const markerName = 'COPPICE_SANDBOX';
 
@@ -30,6 +31,8 @@ export interface HolderPlace {
   readonly host: HostUser;
   /** Files of control groups to join. */
   readonly groups: readonly string[];
+  /** For the forwarder, where there is one. */
+  readonly node: string;
 }
 
 /** Where exec directories are on the host. */
@@ -109,13 +112,14 @@ done
 exec 3<"$1"
 exec env -i ${markerName}="$${markerName}" "$(command -v bwrap)" --args 3 -- sh -c "$2"`;
 
-async function prepare(sandbox: Sandbox, { directory, path }: HolderPlace): Promise<Belongings> {
+async function prepare(sandbox: Sandbox, { directory, path, node }: HolderPlace): Promise<Belongings> {
   const own: Belongings = {
     tmp: join(directory, 'tmp'),
     varTmp: join(directory, 'var-tmp'),
     run: runDirectory(directory),
     passwd: join(directory, 'passwd'),
     group: join(directory, 'group'),
+    ...(hasAllowlist(sandbox) ? { net: { directory: netDirectory(directory), node } } : {}),
   };
   for (const temporary of [own.tmp, own.varTmp]) {
     await mkdir(temporary, { recursive: true });
@@ -142,6 +146,7 @@ async function hostFile(path: string): Promise<string> {
 function supervisor(sandbox: Sandbox): string {
   return [
     `exec 9<>${runInside}/requests >/dev/null 2>&1`,
+    ...(hasAllowlist(sandbox) ? [forwarderLoop()] : []),
     'while read -r name <&9; do',
     `  ${markerName}=${sandbox.token}/$name setsid --fork sh "${runInside}/$name/script" 9<&- </dev/null`,
     'done',

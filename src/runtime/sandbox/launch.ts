@@ -1,11 +1,13 @@
 /** Sets one exec going: its pipes, its script, and somebody to run it. */
 import { randomUUID } from 'node:crypto';
-import { open, rm, writeFile } from 'node:fs/promises';
+import { open, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoppiceError, hasCode } from '../../domain/error.ts';
+import { allowedHosts } from '../../domain/network.ts';
 import { withLock } from '../../platform/lock.ts';
 import { startDetached } from '../../platform/process.ts';
 import type { Surroundings } from '../../platform/surroundings.ts';
+import { proxyVariables } from '../proxy-variables.ts';
 import type { ExecRequest, Execution } from '../runtime.ts';
 import { insidePath, runInside } from './bubblewrap.ts';
 import { openChannel } from './channel.ts';
@@ -14,8 +16,9 @@ import { askHolder, holderOf, holderStands, markerName, markerOf, putUp, runDire
 import type { HostView } from './host-view.ts';
 import { joinGroups, type Limiter } from './limits.ts';
 import { endPack, identify, isRunning } from './processes.ts';
+import { forgetForwarder, forwarderReady, proxyStands, putUpProxy, takeDownProxy } from './proxy.ts';
 import { execScript } from './script.ts';
-import type { Sandbox, SandboxStore } from './store.ts';
+import { hasAllowlist, type Sandbox, type SandboxStore } from './store.ts';
 import { pathOf, type Variant } from './variant.ts';
 
 export interface Launcher {
@@ -25,6 +28,8 @@ export interface Launcher {
   readonly view: () => Promise<HostView>;
   readonly limits: () => Promise<Limiter | undefined>;
   readonly surroundings: Surroundings;
+  /** Path of the bundled gateway, for sandboxes with an allowlist. */
+  readonly gateway: string | undefined;
 }
 
 /** Held while the sandbox is put up or taken down, by whatever process. */
@@ -37,7 +42,10 @@ export async function ensureStanding(sandbox: Sandbox, launcher: Launcher): Prom
   const { surroundings } = launcher;
   if (sandbox.variant === 'plain') return;
   const directory = launcher.store.directoryOf(sandbox.id);
-  if (await holderStands(directory)) return;
+  if (await holderStands(directory)) {
+    if (!(await hasWayOut(sandbox, directory))) await openWayOut(sandbox, launcher);
+    return;
+  }
   const variant = await launcher.variant();
   if (variant.kind === 'plain') {
     throw new CoppiceError(
@@ -52,13 +60,45 @@ export async function ensureStanding(sandbox: Sandbox, launcher: Launcher): Prom
   // Whatever is left of the last one, such as processes of an exec that killed the shell.
   const holder = await holderOf(directory);
   await endPack({ leaders: holder === undefined ? [] : [holder], marker: markerOf(sandbox) });
+  if (hasAllowlist(sandbox)) await openWayOut(sandbox, launcher);
+  await forgetForwarder(directory);
   await putUp(sandbox, {
     directory,
     path: pathOf(surroundings),
     view: variant.view,
     host: surroundings,
     groups: await groupsOf(sandbox, launcher),
+    node: await realpath(process.execPath),
   });
+  if (!hasAllowlist(sandbox) || (await forwarderReady(directory))) return;
+  throw new CoppiceError('unavailable', 'engine-error', `The proxy of ${sandbox.id} cannot be reached from inside.`, {
+    hint: 'Use --runtime docker, or --network none.',
+  });
+}
+
+/** A new proxy with the allowlist as it is now. Call it within `withSandbox`. */
+export async function openWayOut(sandbox: Sandbox, launcher: Launcher): Promise<void> {
+  if (launcher.gateway === undefined) {
+    throw new CoppiceError('bug', 'no-gateway', 'This runtime was opened without the program of the gateway.');
+  }
+  const directory = launcher.store.directoryOf(sandbox.id);
+  await takeDownProxy(directory);
+  const place = {
+    directory,
+    program: launcher.gateway,
+    node: process.execPath,
+    marker: [markerName, `${sandbox.token}/`],
+    path: pathOf(launcher.surroundings),
+  } as const;
+  await putUpProxy(place, allowedHosts(sandbox.request.network));
+}
+
+async function hasWayOut(sandbox: Sandbox, directory: string): Promise<boolean> {
+  return !hasAllowlist(sandbox) || (await proxyStands(directory));
+}
+
+async function stands(sandbox: Sandbox, directory: string): Promise<boolean> {
+  return (await holderStands(directory)) && (await hasWayOut(sandbox, directory));
 }
 
 /** How often a command that never began is tried again in a new sandbox. */
@@ -81,7 +121,7 @@ async function tryExec(id: string, request: ExecRequest, launcher: Launcher): Pr
   refuseRoot(sandbox, request, launcher);
   const isPlain = sandbox.variant === 'plain';
   await requireRunning(sandbox, launcher);
-  if (!isPlain && !(await holderStands(launcher.store.directoryOf(id)))) await putUpAgain(sandbox, launcher);
+  if (!isPlain && !(await stands(sandbox, launcher.store.directoryOf(id)))) await putUpAgain(sandbox, launcher);
   const exec = randomUUID();
   const path = pathOf(launcher.surroundings);
   const directory = join(runDirectory(launcher.store.directoryOf(id)), exec);
@@ -171,6 +211,7 @@ async function environmentOf(sandbox: Sandbox, exec: string, request: ExecReques
     SHELL: '/bin/sh',
     LANG: 'C.UTF-8',
     ...(request.terminal === undefined ? {} : { TERM: surroundings.env.TERM ?? 'xterm-256color' }),
+    ...(hasAllowlist(sandbox) ? proxyVariables('127.0.0.1') : {}),
     ...environment,
     ...request.environment,
     [markerName]: `${sandbox.token}/${exec}`,

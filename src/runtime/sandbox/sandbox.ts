@@ -4,13 +4,15 @@
  */
 import { stat } from 'node:fs/promises';
 import { CoppiceError } from '../../domain/error.ts';
+import { allowedHosts } from '../../domain/network.ts';
 import type { Container, ContainerRequest, Runtime } from '../runtime.ts';
 import { bubblewrapLayout } from './bubblewrap.ts';
 import { holderOf, markerOf } from './holder.ts';
-import { ensureStanding, type Launcher, launchExec, withSandbox } from './launch.ts';
+import { ensureStanding, type Launcher, launchExec, openWayOut, withSandbox } from './launch.ts';
 import { oomKilled, openLimiter, removeGroups } from './limits.ts';
 import { endPack } from './processes.ts';
-import { ifThere, type Sandbox, sandboxStore } from './store.ts';
+import { deniedByProxy } from './proxy.ts';
+import { hasAllowlist, ifThere, type Sandbox, sandboxStore } from './store.ts';
 import { findVariant, type SandboxOptions, viewFor } from './variant.ts';
 
 /** Whether bubblewrap works here is found out when it first matters; at once where a variant is asked for by name. */
@@ -20,7 +22,14 @@ export async function openSandboxRuntime(options: SandboxOptions): Promise<Runti
   if (options.variant !== undefined) await variant();
   const store = sandboxStore(options.stateDirectory);
   const limits = once(openLimiter);
-  const launcher: Launcher = { store, variant, view, limits, surroundings: options.surroundings };
+  const launcher: Launcher = {
+    store,
+    variant,
+    view,
+    limits,
+    surroundings: options.surroundings,
+    gateway: options.gateway,
+  };
 
   const describe = async (sandbox: Sandbox): Promise<Container> => {
     const { id, state, request } = sandbox;
@@ -87,6 +96,19 @@ export async function openSandboxRuntime(options: SandboxOptions): Promise<Runti
         await store.delete(id);
       });
     },
+    allow: async (id, hosts) => {
+      const sandbox = await store.read(id);
+      if (!hasAllowlist(sandbox)) throw noAllowlist(id);
+      await withSandbox(sandbox, async () => {
+        const before = await store.read(id);
+        if (JSON.stringify(allowedHosts(before.request.network)) === JSON.stringify(hosts)) return;
+        const after = await store.setNetwork(id, { mode: 'allowlist', allow: [...hosts] });
+        if (after.state === 'running') await openWayOut(after, launcher);
+      });
+    },
+    denied: async (id) => deniedByProxy(store.directoryOf((await store.read(id)).id)),
+    // Everything of a sandbox lies in its directory.
+    sweep: async () => undefined,
     list: async (wanted) => {
       const matching = (await store.all()).filter(({ request }) =>
         Object.entries(wanted).every(([key, value]) => request.labels[key] === value),
@@ -125,11 +147,16 @@ async function check(request: ContainerRequest, kind: Sandbox['variant']): Promi
       `Without isolation ${moved.source} cannot appear at ${moved.target}.`,
     );
   }
-  if (request.network === 'none') {
-    throw new CoppiceError('unavailable', 'not-isolated', 'Without bubblewrap the network cannot be cut off.', {
+  if (request.network !== 'open') {
+    const what = request.network === 'none' ? 'the network cannot be cut off' : 'an allowlist cannot be kept';
+    throw new CoppiceError('unavailable', 'not-isolated', `Without bubblewrap ${what}.`, {
       hint: 'Install bubblewrap (on Debian: apt-get install bubblewrap), use --runtime docker, or open the network.',
     });
   }
+}
+
+function noAllowlist(id: string): CoppiceError {
+  return new CoppiceError('refused', 'no-allowlist', `The sandbox ${id} was not made with an allowlist.`);
 }
 
 function noImages(reference: string): CoppiceError {

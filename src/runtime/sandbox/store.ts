@@ -7,6 +7,7 @@ import { chmod, link, lstat, mkdir, readdir, readFile, rename, rm, unlink, write
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { CoppiceError } from '../../domain/error.ts';
+import { modeOf, type Network, networkSchema } from '../../domain/network.ts';
 import { limitsSchema } from '../../domain/spec.ts';
 import type { ContainerRequest } from '../runtime.ts';
 
@@ -22,7 +23,7 @@ const requestSchema = z.object({
   user: z.object({ uid: z.number(), gid: z.number(), name: z.string(), home: z.string() }),
   environment: z.record(z.string(), z.string()),
   limits: limitsSchema,
-  network: z.enum(['open', 'none']),
+  network: networkSchema,
   root: z.boolean(),
 });
 
@@ -42,6 +43,10 @@ const sandboxSchema = z.object({
 export type Sandbox = z.infer<typeof sandboxSchema>;
 export type Variant = Sandbox['variant'];
 
+export function hasAllowlist({ request }: Sandbox): boolean {
+  return modeOf(request.network) === 'allowlist';
+}
+
 const nameShape = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 export interface SandboxStore {
@@ -52,6 +57,7 @@ export interface SandboxStore {
   find(id: string): Promise<Sandbox | undefined>;
   all(): Promise<readonly Sandbox[]>;
   setState(id: string, state: Sandbox['state']): Promise<Sandbox>;
+  setNetwork(id: string, network: Network): Promise<Sandbox>;
   /** With everything beside it. */
   delete(id: string): Promise<void>;
   /** What lies beside the file of the container. */
@@ -78,6 +84,12 @@ export function sandboxStore(stateDirectory: string): SandboxStore {
     const aside = join(stateDirectory, `.${sandbox.id}.${randomUUID()}`);
     await writeFile(aside, `${JSON.stringify(sandbox, undefined, 1)}\n`, { mode: 0o600 });
     return aside;
+  };
+
+  const change = async (id: string, body: (before: Sandbox) => Sandbox) => {
+    const sandbox = body(await read(id));
+    await rename(await writeAside(sandbox), fileOf(id));
+    return sandbox;
   };
 
   return {
@@ -113,11 +125,8 @@ export function sandboxStore(stateDirectory: string): SandboxStore {
       const ids = names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
       return (await Promise.all(ids.map(find))).filter((each) => each !== undefined);
     },
-    setState: async (id, state) => {
-      const sandbox = { ...(await read(id)), state };
-      await rename(await writeAside(sandbox), fileOf(id));
-      return sandbox;
-    },
+    setState: (id, state) => change(id, (before) => ({ ...before, state })),
+    setNetwork: (id, network) => change(id, (before) => ({ ...before, request: { ...before.request, network } })),
     delete: async (id) => {
       await removeTree(directoryOf(id));
       await rm(fileOf(id), { force: true });

@@ -11,6 +11,8 @@ export interface SandboxOptions {
   readonly surroundings: Surroundings;
   /** Default: bubblewrap where it works, else plain. */
   readonly variant?: 'bubblewrap' | 'plain';
+  /** Path of the bundled gateway: without it there are no allowlists. */
+  readonly gateway?: string;
 }
 
 export type Variant =

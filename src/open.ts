@@ -147,9 +147,11 @@ function mergingWhenNeeded(load: () => Promise<Merging>): Merging {
     loaded ??= load();
     return loaded;
   };
-  const { merge, apart, mergeTrees, advance, applyToCheckout } = whenNeeded<Omit<Merging, 'mergeAll'>>(once);
+  const { merge, mergeTexts, apart, mergeTrees, advance, applyToCheckout } =
+    whenNeeded<Omit<Merging, 'mergeAll'>>(once);
   return {
     merge,
+    mergeTexts,
     apart,
     mergeTrees,
     advance,

@@ -72,7 +72,8 @@ export function subjectOf(changes: readonly Change[]): string {
   }
   const path = oneLine(textOf(first.path), 60);
   if (first.kind === 'deleted') return `delete ${path}`;
-  if (first.before?.oid === first.after?.oid) return `${path}: mode ${first.after?.mode ?? ''}`;
+  if (first.before !== undefined && first.before.oid === first.after?.oid)
+    return `${path}: mode ${first.after?.mode ?? ''}`;
   const counts = first.lines === undefined ? '' : `: +${first.lines.added} −${first.lines.removed}`;
   return first.kind === 'added' ? `add ${path}${counts}` : `${path}${counts || ': changed'}`;
 }

@@ -21,7 +21,7 @@ export function countConflicts(content: Buffer): number {
 }
 
 /** As git decides: a NUL among the first 8,000 bytes. */
-function isBinary(content: Buffer): boolean {
+export function isBinary(content: Buffer): boolean {
   return content.subarray(0, 8000).includes(0);
 }
 

@@ -5,8 +5,8 @@ import { CoppiceError } from './error.ts';
 export type EnvironmentName = Brand<string, 'EnvironmentName'>;
 
 const shape = /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/;
-/** `trash` is a folder of its own under refs/coppice. */
-const reserved = new Set(['trash']);
+/** Under refs/coppice `trash` is a folder of its own, and `resolutions` a reference. */
+const reserved = new Set(['trash', 'resolutions']);
 
 export function isEnvironmentName(text: string): text is EnvironmentName {
   return shape.test(text) && !text.includes('..') && !text.endsWith('.lock') && !reserved.has(text);

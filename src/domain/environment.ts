@@ -2,6 +2,7 @@
 import * as z from 'zod/mini';
 import type { EnvironmentName } from './environment-name.ts';
 import { networkSchema } from './network.ts';
+import { isOid, type Oid } from './oid.ts';
 import { limitsSchema, mergeRulesSchema, runtimeKinds } from './spec.ts';
 
 /** A resolved spec: what the environment was really made with. */
@@ -20,6 +21,41 @@ export const resolvedSpecSchema = z.object({
 });
 export type ResolvedSpec = z.infer<typeof resolvedSpecSchema>;
 
+const entrySchema = z.nullable(
+  z.object({ mode: z.enum(['100644', '100755', '120000', '160000']), oid: z.string().check(z.refine(isOid)) }),
+);
+const oidSchema = z.pipe(
+  z.string().check(z.refine(isOid)),
+  z.transform((text) => text as Oid),
+);
+
+/** The conflict an environment was made for: what meets in it, and how the merge that is to be resolved began. */
+export const conflictSchema = z.object({
+  /** The environment whose work it is, and where its branch was. */
+  environment: z.string(),
+  tip: oidSchema,
+  /** What it conflicts with: a branch by its full name, or another environment. */
+  with: z.object({ kind: z.enum(['branch', 'environment']), name: z.string() }),
+  /** Both, as commits: the result must contain them. */
+  ours: oidSchema,
+  theirs: oidSchema,
+  /** What HEAD was when the merge began, and what is merged into it. */
+  head: oidSchema,
+  merging: oidSchema,
+  /** The files as the merge left them. */
+  left: oidSchema,
+  message: z.string(),
+  /** A commit that every environment may have: the base store gets this one only. */
+  shared: oidSchema,
+  /** `path` has a character for each byte. */
+  files: z.array(
+    z.object({ path: z.string(), kind: z.string(), base: entrySchema, ours: entrySchema, theirs: entrySchema }),
+  ),
+  /** Paths that were resolved as the same conflict was before. */
+  remembered: z.array(z.string()),
+});
+export type ConflictRecord = z.infer<typeof conflictSchema>;
+
 export const recordSchema = z.object({
   version: z.literal(1),
   name: z.string(),
@@ -37,6 +73,8 @@ export const recordSchema = z.object({
   /** Who the checkpoints and commits name as author, taken from the user's git configuration. */
   author: z.object({ name: z.string(), email: z.string() }),
   spec: resolvedSpecSchema,
+  /** Only where the environment was made to resolve a conflict. */
+  conflict: z.optional(conflictSchema),
 });
 
 /** `name` is parsed by the reader, so that it is the branded type everywhere else. */

@@ -6,6 +6,8 @@ import { parseRefName, type RefName, shortName } from './ref-name.ts';
 /** Everything coppice keeps apart from the branches themselves. */
 export const coppiceRefs = 'refs/coppice/';
 export const trashRefs = 'refs/coppice/trash/';
+/** Remembered resolutions of conflicts, shared by all environments: a tree laid out as git's rr-cache. */
+export const resolutionsRef = parseRefName('refs/coppice/resolutions');
 export const defaultBranchPrefix = 'coppice/';
 
 export interface EnvironmentRefs {
@@ -23,6 +25,8 @@ export interface EnvironmentRefs {
   readonly applied: RefName;
   /** What a squash or a rebase took into this branch, so that merging again starts from there: `delivered/<branch>`. */
   delivered(branch: RefName): RefName;
+  /** What must stay for the conflict that the environment was made for. Absent in all others. */
+  readonly conflict: RefName;
   /** Folded checkpoints and whatever an agent's rewrite left behind: `tails/1`, `tails/2`, … */
   tail(n: number): RefName;
   /** Other branches made inside: `heads/<branch>`. */
@@ -42,6 +46,7 @@ export function refsOf(name: EnvironmentName, branchPrefix: string = defaultBran
     outside: at('outside'),
     applied: at('applied'),
     delivered: (branch) => at(`delivered/${shortName(branch)}`),
+    conflict: at('conflict'),
     tail: (n) => at(`tails/${n}`),
     agentHead: (branch) => at(`heads/${branch}`),
     prefix,

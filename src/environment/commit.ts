@@ -37,7 +37,8 @@ export interface Committed {
   readonly held: readonly Held[];
 }
 
-const incomingRef = 'refs/coppice/incoming';
+/** Where what is pushed into an environment is named inside, until it has been taken. */
+export const incomingRef = 'refs/coppice/incoming';
 
 /** Exit statuses of the script below that are not git's own. */
 const headMovedStatus = 75;
@@ -102,11 +103,16 @@ export function inProgress(environment: Environment, operation: string): Coppice
     'refused',
     'operation-in-progress',
     `A ${operation} is under way inside ${environment.name}.`,
-    {
-      hint: `Let it finish, or end it with \`coppice exec ${environment.name} -- git ${operation} --abort\`.`,
-      data: { operation },
-    },
+    { hint: howToEnd(environment, operation), data: { operation } },
   );
+}
+
+function howToEnd({ name, record }: Environment, operation: string): string {
+  const { conflict } = record;
+  if (conflict !== undefined && operation === 'merge') {
+    return `Resolve it there, then \`coppice resolve ${conflict.environment} --continue\`; --abort gives up.`;
+  }
+  return `Let it finish, or end it with \`coppice exec ${name} -- git ${operation} --abort\`.`;
 }
 
 export async function hasGit(runtime: Runtime, container: Container): Promise<boolean> {
@@ -114,7 +120,8 @@ export async function hasGit(runtime: Runtime, container: Container): Promise<bo
   return status === 0;
 }
 
-async function commitInside(
+/** Everything that is checkpointed; where a merge is under way this concludes it. */
+export async function commitInside(
   workplace: Workplace,
   environment: Environment,
   { runtime, container, held }: { runtime: Runtime; container: Container; held: readonly Held[] },

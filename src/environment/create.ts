@@ -7,7 +7,7 @@ import { type EnvironmentName, parseEnvironmentName } from '../domain/environmen
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { refsOf } from '../domain/ref-layout.ts';
-import type { RefName } from '../domain/ref-name.ts';
+import { parseRefName, type RefName } from '../domain/ref-name.ts';
 import type { Spec } from '../domain/spec.ts';
 import { thisProcess } from '../platform/liveness.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -50,7 +50,11 @@ export async function createEnvironment(
   }
   if (runtime.kind === 'sandbox') await warnIfNotIsolated(runtime, report);
   stopIfAborted(signal);
-  const environment = await reserve(workplace, name, record, { ...start, changes: changes?.tree });
+  const beginning = { ...start, changes: changes?.tree };
+  const environment = await reserve(workplace, name, async (free, branch) => {
+    const named: EnvironmentRecord = { ...record, name: free, branch };
+    return { record: named, base: start.base, tip: await firstTip(workplace, named, beginning) };
+  });
   const built = await build(workplace, environment, runtime, report, signal);
   return { ...built, left: changes?.held ?? [] };
 }
@@ -60,7 +64,7 @@ async function changesOfCheckout({ repository, sieve }: Workplace, { spec }: Pic
 }
 
 /** `changes`: a tree, where the branch begins with a checkpoint of it. */
-interface Beginning extends Start {
+interface Changed extends Start {
   readonly changes: Oid | undefined;
 }
 
@@ -84,27 +88,35 @@ async function plan(workplace: Workplace, request: CreateRequest, start: Start, 
 /** How many generated names are tried before giving up. */
 const nameAttempts = 20;
 
+/** What an environment begins with, once its name is known. */
+export interface Beginning {
+  readonly record: EnvironmentRecord;
+  readonly base: Oid;
+  readonly tip: Oid;
+  /** Kept as well, under `refs.conflict`. */
+  readonly conflict?: Oid;
+}
+
 /** One transaction: all references or none, so that two creations of one name cannot both succeed. */
-async function reserve(
+export async function reserve(
   workplace: Workplace,
   wanted: EnvironmentName | undefined,
-  draft: Omit<EnvironmentRecord, 'name' | 'branch'>,
-  start: Beginning,
+  begin: (name: EnvironmentName, branch: RefName) => Promise<Beginning>,
 ): Promise<Environment> {
   for (let attempt = 1; ; attempt += 1) {
     const name = wanted ?? generateName();
     const refs = refsOf(name, workplace.settings.branchPrefix);
-    const record: EnvironmentRecord = { ...draft, name, branch: refs.branch };
+    const { record, base, tip, conflict } = await begin(name, refs.branch);
     const recordOid = await writeFirstRecord(workplace, record);
-    const tip = await firstTip(workplace, record, start);
     const directories = directoriesFor(workplace, name);
     try {
       await workplace.repository.updateRefs(
         [
           { name: refs.branch, before: null, after: tip },
-          { name: refs.base, before: null, after: start.base },
-          { name: refs.head, before: null, after: start.base },
+          { name: refs.base, before: null, after: base },
+          { name: refs.head, before: null, after: base },
           { name: refs.record, before: null, after: recordOid },
+          ...(conflict === undefined ? [] : [{ name: refs.conflict, before: null, after: conflict }]),
         ],
         `coppice: create ${name}`,
       );
@@ -113,12 +125,13 @@ async function reserve(
       if (taken && wanted === undefined && attempt < nameAttempts) continue;
       throw taken ? nameTaken(name, refs.branch, error) : error;
     }
-    const at = { tip, base: start.base, head: start.base, record: recordOid, outside: undefined, applied: undefined };
-    return { name, record, refs, directories, at, target: start.target ?? undefined };
+    const at = { tip, base, head: base, record: recordOid, outside: undefined, applied: undefined };
+    const target = record.target === null ? undefined : parseRefName(record.target);
+    return { name, record, refs, directories, at, target };
   }
 }
 
-async function firstTip(workplace: Workplace, record: EnvironmentRecord, start: Beginning): Promise<Oid> {
+async function firstTip(workplace: Workplace, record: EnvironmentRecord, start: Changed): Promise<Oid> {
   if (start.changes === undefined) return start.base;
   const { repository } = workplace;
   const { tree } = await repository.readCommit(start.base);
@@ -153,7 +166,8 @@ function nameTaken(name: EnvironmentName, branch: RefName, cause: unknown): Copp
   });
 }
 
-async function build(
+/** Files, git, container, setup. Undone when it throws. */
+export async function build(
   workplace: Workplace,
   environment: Environment,
   runtime: Runtime,
@@ -181,7 +195,7 @@ function pointersLeft(pointers: number): string {
   return `${files}: the content is not in this repository (\`git lfs fetch\` brings it for the next environment), or over 1 GiB.`;
 }
 
-function stopIfAborted(signal: AbortSignal): void {
+export function stopIfAborted(signal: AbortSignal): void {
   if (!signal.aborted) return;
   throw new CoppiceError('interrupted', 'interrupted', 'The creation was interrupted; nothing of it is left.');
 }

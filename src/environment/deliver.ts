@@ -379,7 +379,7 @@ export function conflict(
   const files = conflictView(conflicts);
   const many = files.length === 1 ? '1 file conflicts' : `${files.length} files conflict`;
   return new CoppiceError('conflict', 'merge-conflict', `${many} between ${environment.name} and ${shortName(into)}.`, {
-    hint: `Nothing was changed. \`coppice sync ${environment.name}\` brings ${shortName(into)} into the environment to resolve it there with plain git; then merge again.`,
+    hint: `Nothing was changed. \`coppice resolve ${environment.name}${into === environment.target ? '' : ` --into ${shortName(into)}`}\` makes an environment to resolve it in; \`coppice sync ${environment.name}\` brings ${shortName(into)} into this one, to resolve it there with plain git.`,
     data: { environment: environment.name, into: shortName(into), files, ...(output === '' ? {} : { output }) },
   });
 }

@@ -13,6 +13,7 @@ import { layoutOf, pipeInto, runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
 import { followHead, nextTail } from './follow-head.ts';
+import { rememberMerges } from './resolution/memory.ts';
 import { cacheDirectory } from './running-execs.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -75,6 +76,7 @@ async function follow(
   });
   // A branch that was refused or broken keeps none of the others' commits in, but then nobody can tell which are gone.
   if (fetched.leftOut === undefined) await mirrorBranches(workplace, followed.environment, fetched.branches);
+  await rememberMerges(workplace, environment.name, environment.at.head, followed.environment.at.head);
   return followed.environment;
 }
 

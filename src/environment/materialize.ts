@@ -4,10 +4,14 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repositoryDirectory, repositoryFile } from '../domain/directories.ts';
 import { hasCode } from '../domain/error.ts';
+import type { MergeUnderWay } from '../git/worktree.ts';
 import type { Container, InsideLayout, Runtime } from '../runtime/runtime.ts';
 import { containerRequest, gitFileOf, labelsOf, layoutOf } from './container.ts';
 import { checkpointerRequest, type Environment } from './environment.ts';
 import { noteHint } from './import-commits.ts';
+import { insideRef, unmerged } from './resolution/conflict.ts';
+import { intentsOf } from './resolution/intents.ts';
+import { writeNote } from './resolution/note.ts';
 import { cacheDirectory } from './running-execs.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -42,7 +46,8 @@ export async function materialize(workplace: Workplace, environment: Environment
   const since = () => performance.now() - begun;
   const layout = await layoutOf(workplace, environment, runtime);
   await makeDirectories(workplace, environment, layout);
-  const sharing = workplace.worktrees.shareBase(environment.at.base);
+  // What a conflict was begun from is somebody's unfinished work: it goes to this environment only.
+  const sharing = workplace.worktrees.shareBase(environment.record.conflict?.shared ?? environment.at.base);
   const making = sharing.then(async () => runtime.create(await containerRequest(workplace, environment, runtime)));
   const building = buildTree(workplace, environment, layout, sharing, since);
   // Whichever fails, the other has ended before anybody takes things down.
@@ -65,6 +70,9 @@ async function makeDirectories(workplace: Workplace, environment: Environment, l
   await Promise.all([mkdir(tree, { recursive: true }), mkdir(git, { recursive: true })]);
   await mkdir(home, { recursive: true, mode: 0o700 });
   if (layout.mountsGitFile) await writeFile(gitFileOf(environment), '');
+  if (environment.record.conflict !== undefined) {
+    await writeNote(home, await intentsOf(workplace, environment.record.conflict));
+  }
 }
 
 /** The files, then the agent's git directory beside them. */
@@ -86,9 +94,20 @@ async function buildTree(
     inside: { tree: layout.tree, git: layout.git, base: layout.base },
     author: environment.record.author,
     linkTree: !layout.mountsGitFile,
+    ...mergeUnderWay(environment),
   });
   await noteHint(workplace, environment);
   return { files, git: since(), pointers };
+}
+
+/** An environment for a conflict has its merge under way until HEAD has moved. */
+function mergeUnderWay({ record, at }: Environment): { readonly merging?: MergeUnderWay } {
+  const { conflict } = record;
+  if (conflict === undefined || at.head !== conflict.head) return {};
+  const { merging: theirs, message, left } = conflict;
+  return {
+    merging: { theirs, ref: insideRef(conflict), message: `${message}\n`, left, conflicts: unmerged(conflict) },
+  };
 }
 
 /** So that the daemon finds the repository again from the environments' directories. Safe to delete. */

@@ -44,7 +44,7 @@ export async function mergeStart(
   return { commit, tree, delivered: tree === whole ? head : undefined };
 }
 
-/** Three-way from that start; git's own merge, criss-cross histories included, where nothing else was delivered. */
+/** Three-way from that start, in either order; git's own merge, criss-cross histories included, where nothing else was delivered. */
 export function mergeFrom(
   { merging }: Workplace,
   start: MergeStart | undefined,

@@ -64,6 +64,8 @@ export interface MergeOptions {
   readonly keep?: boolean;
   /** Whether conflicts come with their regions, and the tree's markers with the base (zdiff3). Default false; `mergeAll` only. */
   readonly regions?: boolean;
+  /** How conflicts are written into files (`merge.conflictStyle`). Default `merge`; `zdiff3` is what environments have. */
+  readonly style?: 'merge' | 'zdiff3';
 }
 
 export interface Merging {
@@ -72,6 +74,8 @@ export interface Merging {
    * `binary`, …) but no merge driver of anybody's. Throws `unrelated-histories` (kind `refused`).
    */
   merge(ours: Oid, theirs: Oid, options?: MergeOptions): Promise<MergeOutcome>;
+  /** Three versions of a text, line by line (`git merge-file`); undefined where they conflict or are no text. */
+  mergeTexts(base: Uint8Array, ours: Uint8Array, theirs: Uint8Array): Promise<Buffer | undefined>;
   /**
    * Many merges for little more than their work, in the order given: equal to `merge` (with a base: to `mergeTrees`) of
    * each pair. A few processes do them in batches; an outcome comes when the batch that it is in is done.

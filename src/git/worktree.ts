@@ -1,5 +1,6 @@
 /** An environment's place on disk: git's registration of the worktree, its files, and the agent's own git directory. */
 import type { BytePath } from '../domain/byte-path.ts';
+import type { TreeEntry } from '../domain/change.ts';
 import type { EnvironmentDirectories } from '../domain/directories.ts';
 import type { EnvironmentName } from '../domain/environment-name.ts';
 import type { Oid } from '../domain/oid.ts';
@@ -33,6 +34,27 @@ export interface OwnGitRequest {
   readonly author: Identity;
   /** The `.git` file on disk leads to the agent's own git directory: for a runtime that cannot mount over it. */
   readonly linkTree: boolean;
+  /** Begins in the middle of a merge that conflicts, as `git merge` leaves it. */
+  readonly merging?: MergeUnderWay;
+}
+
+/** A merge of `theirs` into HEAD. Everything of it goes into the agent's own git directory and nowhere else. */
+export interface MergeUnderWay {
+  readonly theirs: Oid;
+  /** What names `theirs` inside. */
+  readonly ref: RefName;
+  readonly message: string;
+  /** The files as the merge left them, as a commit. */
+  readonly left: Oid;
+  readonly conflicts: readonly Unmerged[];
+}
+
+/** A path that is unmerged in the index: each version that there is becomes a stage. */
+export interface Unmerged {
+  readonly path: BytePath;
+  readonly base: TreeEntry | undefined;
+  readonly ours: TreeEntry | undefined;
+  readonly theirs: TreeEntry | undefined;
 }
 
 export interface CheckedOut {

@@ -18,6 +18,7 @@ export const catalog = {
   merge: async () => (await import('./merge.ts')).merge,
   apply: async () => (await import('./apply.ts')).apply,
   sync: async () => (await import('./sync.ts')).sync,
+  resolve: async () => (await import('./resolve.ts')).resolve,
   start: async () => (await import('./start.ts')).start,
   stop: async () => (await import('./stop.ts')).stop,
   remove: async () => (await import('./remove.ts')).remove,

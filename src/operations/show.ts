@@ -4,9 +4,11 @@ import { findEnvironment } from '../environment/find.ts';
 import { findLeaks } from '../environment/leaks.ts';
 import { mergedState, startOfWork } from '../environment/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
+import { isResolution } from '../environment/resolution/find.ts';
 import { containersByName, paintState } from './list.ts';
 import { describeNetwork, networkView } from './network-view.ts';
 import { nameArgument, operation, type Style } from './operation.ts';
+import { renderResolution, resolutionView } from './resolution-view.ts';
 import {
   age,
   columns,
@@ -60,6 +62,7 @@ export const show = operation({
       files: fileView(files),
       held: heldView(held),
       leaks: leakView(leaks),
+      conflict: isResolution(environment) ? await resolutionView(workplace, environment) : null,
     };
   },
   render(it, style) {
@@ -77,7 +80,7 @@ export const show = operation({
       columns(facts.map(([key = '', value = '']) => [`  ${style.dim(key)}`, value])),
       ...it.commits.map(({ oid, subject }) => `  ${style.yellow(short(oid))} ${safe(subject)}`),
       it.checkpoints === 0 ? '' : `  ${style.dim(`${count(it.checkpoints, 'checkpoint')} since`)}`,
-      renderFiles(it.files, style),
+      it.conflict === null ? renderFiles(it.files, style) : renderResolution(it.conflict, style),
       renderHeld(it.held, style),
       renderLeaks(it.leaks, style),
     ];

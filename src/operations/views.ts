@@ -9,6 +9,7 @@ import { visible } from '../domain/terminal-text.ts';
 import type { Environment } from '../environment/environment.ts';
 import { isMaterialized } from '../environment/materialize.ts';
 import type { Verdict } from '../environment/merged.ts';
+import { otherName } from '../environment/resolution/conflict.ts';
 import type { Leak } from '../git/leaks.ts';
 import type { CommitInfo, FileDiff } from '../git/repository.ts';
 import type { Container } from '../runtime/runtime.ts';
@@ -49,6 +50,11 @@ export function environmentView(environment: Environment) {
     runtime: record.spec.runtime as string,
     image: record.spec.image,
     createdAt: record.createdAt,
+    /** What it was made to resolve. */
+    resolves:
+      record.conflict === undefined
+        ? null
+        : { environment: record.conflict.environment, with: otherName(record.conflict) },
   };
 }
 

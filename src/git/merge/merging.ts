@@ -7,6 +7,7 @@ import { advance } from './advance.ts';
 import { makeApart } from './apart.ts';
 import { applyToCheckout } from './apply.ts';
 import { mergeAll } from './merge-all.ts';
+import { mergeTexts } from './merge-texts.ts';
 import { withQuarantine } from './quarantine.ts';
 import { mergeCommits, mergeTrees } from './three-way.ts';
 
@@ -14,19 +15,22 @@ export function createMerging(surroundings: Surroundings, repository: Repository
   const git = hostGit(repository.commonDirectory, surroundings);
   const scratch = surroundings.runtimeDirectory;
   return {
-    merge: (ours, theirs, { keep = true } = {}) =>
+    merge: (ours, theirs, { keep = true, style = 'merge' } = {}) =>
       withQuarantine(git, scratch, async (quarantine) => {
-        const outcome = await mergeCommits(git, quarantine, ours, theirs);
+        const outcome = await mergeCommits(git, quarantine, ours, theirs, 'tree', [`merge.conflictStyle=${style}`]);
         if (keep) await quarantine.promote();
         return outcome;
       }),
-    mergeTrees: (base, ours, theirs, { keep = true } = {}) =>
+    mergeTrees: (base, ours, theirs, { keep = true, style = 'merge' } = {}) =>
       withQuarantine(git, scratch, async (quarantine) => {
-        const { outcome, dressed } = await mergeTrees(git, quarantine, base, ours, theirs);
+        const { outcome, dressed } = await mergeTrees(git, quarantine, base, ours, theirs, [
+          `merge.conflictStyle=${style}`,
+        ]);
         if (keep) await quarantine.promote(dressed);
         return outcome;
       }),
     apart: makeApart(git),
+    mergeTexts: (base, ours, theirs) => mergeTexts(git, scratch, base, ours, theirs),
     mergeAll: (pairs, options) => mergeAll(git, scratch, pairs, options),
     advance: (branch, before, after, reason) =>
       advance({ surroundings, repository, git }, { branch, before, after, reason }),

@@ -18,15 +18,16 @@ export async function mergeCommits(
   ours: Oid,
   theirs: Oid,
   folder = 'tree',
+  config: readonly string[] = [],
 ): Promise<MergeOutcome> {
   const tree = join(quarantine.directory, folder);
   await mkdir(tree, { recursive: true });
-  const first = await mergeTree(git, quarantine, ours, theirs, tree);
+  const first = await mergeTree(git, quarantine, ours, theirs, { tree, config });
   const merged = first.messages.flatMap(({ paths }) => paths);
   const [attributes] = await readAttributes(git, quarantine.env, [{ tree: ours, paths: merged }]);
   if (attributes === undefined || !anyOf(attributes)) return outcomeOf(first);
   await layOutAttributes(attributes, tree);
-  return outcomeOf(await mergeTree(git, quarantine, ours, theirs, tree));
+  return outcomeOf(await mergeTree(git, quarantine, ours, theirs, { tree, config }));
 }
 
 /** Three trees: git before 2.40 takes only commits, so they are dressed as such, in the quarantine. */
@@ -36,6 +37,7 @@ export async function mergeTrees(
   base: Oid,
   ours: Oid,
   theirs: Oid,
+  config: readonly string[] = [],
 ): Promise<{ readonly outcome: MergeOutcome; readonly dressed: readonly Oid[] }> {
   const dress = async (treeish: Oid, parents: readonly Oid[]) => {
     const args = ['commit-tree', `${treeish}^{tree}`, ...parents.flatMap((oid) => ['-p', oid])];
@@ -44,7 +46,7 @@ export async function mergeTrees(
   const root = await dress(base, []);
   const [left, right] = await Promise.all([dress(ours, [root]), dress(theirs, [root])]);
   // Equal trees make equal commits, and a commit merged with itself needs no base.
-  const outcome = await mergeCommits(git, quarantine, left, right);
+  const outcome = await mergeCommits(git, quarantine, left, right, 'tree', config);
   return { outcome, dressed: [root, left, right] };
 }
 
@@ -67,10 +69,16 @@ export function mergeCall(quarantine: Quarantine, tree: string) {
 }
 
 /** `tree` is the only “work tree” in reach: it holds attribute files and what merging leaves lying about. */
-async function mergeTree(git: HostGit, quarantine: Quarantine, ours: Oid, theirs: Oid, tree: string): Promise<Answer> {
+async function mergeTree(
+  git: HostGit,
+  quarantine: Quarantine,
+  ours: Oid,
+  theirs: Oid,
+  { tree, config }: { readonly tree: string; readonly config: readonly string[] },
+): Promise<Answer> {
   const args = ['merge-tree', '--write-tree', '-z', '--messages', ours, theirs];
   try {
-    const { stdout, status } = await git.run(args, { ...mergeCall(quarantine, tree), allow: [0, 1] });
+    const { stdout, status } = await git.run(args, { ...mergeCall(quarantine, tree), config, allow: [0, 1] });
     return { ...parseMergeReport(stdout), clean: status === 0 };
   } catch (error) {
     if ((await mergeBase(git, ours, theirs, quarantine.env)) !== undefined) throw error;

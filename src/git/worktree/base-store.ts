@@ -27,7 +27,7 @@ export async function addBase(context: WorktreeContext, commit: Oid): Promise<vo
   await withLock(`base store ${store}`, async () => {
     if (await holdsBase(context, commit)) return;
     await ensureStore(context, store);
-    await packHistory(context, commit, join(store, 'objects/pack'));
+    await packHistory(context, [commit], join(store, 'objects/pack'));
     await context.git.run(['update-ref', `refs/bases/${commit}`, commit], { gitDirectory: store });
     await indexManyPacks(context, store);
   });
@@ -70,15 +70,15 @@ export async function readShallow(gitDirectory: string): Promise<readonly Oid[] 
 }
 
 /**
- * Writes one pack with the history of `commit` that the store does not have into the directory `into`, which must be on
+ * Writes one pack with the history of the wanted commits (or blobs as they are) that the store does not have into the directory `into`, which must be on
  * the store's file system. Straight from the repository's packs: nothing is unpacked or compressed again, and with no
  * window no new deltas are sought, so that loose objects cost little. Git syncs the pack to disk.
  * Throws `partial-clone` (kind `refused`) when the repository lacks objects it could only get from a server.
  */
-export async function packHistory(context: WorktreeContext, commit: Oid, into: string): Promise<void> {
+export async function packHistory(context: WorktreeContext, wanted: readonly Oid[], into: string): Promise<void> {
   const store = storeOf(context);
   const known = (await ifPresent(readdir(join(store, 'refs/bases')))) ?? [];
-  const input = [commit, ...known.filter(isOid).map((oid) => `^${oid}`)].join('\n');
+  const input = [...wanted, ...known.filter(isOid).map((oid) => `^${oid}`)].join('\n');
   const args = ['pack-objects', '--revs', '--window=0', '--delta-base-offset', '--non-empty', '--quiet'];
   try {
     await context.git.run([...args, join(into, 'pack')], {

@@ -8,9 +8,11 @@ import { basename, dirname, join } from 'node:path';
 import type { EnvironmentDirectories } from '../../domain/directories.ts';
 import { parseEnvironmentName } from '../../domain/environment-name.ts';
 import { CoppiceError } from '../../domain/error.ts';
+import type { Oid } from '../../domain/oid.ts';
 import { errnoOf, ifPresent } from '../../platform/errno.ts';
 import type { OwnGitRequest } from '../worktree.ts';
 import { holdsBase, packHistory, storeOf } from './base-store.ts';
+import { beginMerge } from './begin-merge.ts';
 import { configText } from './config-text.ts';
 import type { WorktreeContext } from './context.ts';
 import { bringIndexTo } from './index-file.ts';
@@ -57,10 +59,17 @@ async function fill(draft: string, context: WorktreeContext, request: OwnGitRequ
   if (sparse !== undefined) await writePatterns(draft, sparse);
   if (user.get('core.hookspath') === undefined) await copyHooks(join(common, 'hooks'), join(draft, 'hooks'));
   // Commits of an earlier life (`restore`, `fork`) belong to this environment alone, so not into the shared store.
-  if (!(await holdsBase(context, head))) await packHistory(context, head, join(draft, 'objects/pack'));
+  await takeHistory(context, draft, request.merging?.left ?? head);
   // The same files, so what the checkout's index knows of them holds for the agent's too.
   await copyIfPresent(join(registration, 'index'), join(draft, 'index'));
   await bringIndexTo(context.git, registration, head, join(draft, 'index'));
+  if (request.merging === undefined) return;
+  await takeHistory(context, draft, request.merging.theirs);
+  await beginMerge(context, registration, draft, head, request.merging);
+}
+
+async function takeHistory(context: WorktreeContext, draft: string, commit: Oid): Promise<void> {
+  if (!(await holdsBase(context, commit))) await packHistory(context, [commit], join(draft, 'objects/pack'));
 }
 
 async function moveInto(draft: string, target: string): Promise<void> {

@@ -1,0 +1,51 @@
+/** Finds the environments that were made for a conflict. By their records, whatever they are called. */
+import type { ConflictRecord } from '../../domain/environment.ts';
+import { CoppiceError } from '../../domain/error.ts';
+import type { Environment } from '../environment.ts';
+import { findEnvironment, listEnvironments } from '../find.ts';
+import type { Workplace } from '../workplace.ts';
+import { otherName } from './conflict.ts';
+
+export interface Resolution extends Environment {
+  readonly record: Environment['record'] & { readonly conflict: ConflictRecord };
+}
+
+export function isResolution(environment: Environment): environment is Resolution {
+  return environment.record.conflict !== undefined && environment.record.stage !== 'creating';
+}
+
+export async function openResolutions(workplace: Workplace, of?: string): Promise<readonly Resolution[]> {
+  const all = (await listEnvironments(workplace)).filter(isResolution);
+  return of === undefined ? all : all.filter(({ record }) => record.conflict.environment === of);
+}
+
+/** `name` is that of the environment with the conflict, or of the one made for it; without one, the only one under way. */
+export async function findResolution(
+  workplace: Workplace,
+  name: string | undefined,
+  other: string | undefined,
+): Promise<Resolution> {
+  const named = name === undefined ? undefined : await findEnvironment(workplace, name);
+  if (named !== undefined && isResolution(named)) return named;
+  const here = (await openResolutions(workplace)).find(({ directories }) =>
+    `${workplace.surroundings.cwd}/`.startsWith(`${directories.tree}/`),
+  );
+  if (named === undefined && here !== undefined) return here;
+  const open = (await openResolutions(workplace, named?.name)).filter(
+    ({ record }) => other === undefined || otherName(record.conflict) === other,
+  );
+  const [only] = open;
+  if (only !== undefined && open.length === 1) return only;
+  if (only === undefined) throw noneOpen(named?.name);
+  throw new CoppiceError('usage', 'name-needed', `Say which resolution: there are ${open.length}.`, {
+    hint: `One of: ${open.map((each) => each.name).join(', ')}.`,
+    data: { environments: open.map((each) => each.name) },
+  });
+}
+
+function noneOpen(name: string | undefined): CoppiceError {
+  const what = name === undefined ? 'No conflict is being resolved here.' : `No conflict of ${name} is being resolved.`;
+  return new CoppiceError('not-found', 'no-resolution', what, {
+    hint: `\`coppice resolve ${name ?? 'NAME'}\` begins; what was put away comes back with \`coppice restore\`.`,
+  });
+}

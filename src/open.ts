@@ -120,7 +120,10 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
     },
     async openCheckpointer(wanted) {
       const { openCheckpointer } = await import('./git/checkpoint/open-checkpointer.ts');
-      return openCheckpointer(request(wanted), await checkpointerTools(git, repository, surroundings));
+      const tools = await checkpointerTools(git, repository, surroundings);
+      if (wanted.submodule === undefined) return openCheckpointer(request(wanted), tools);
+      const { openSubmoduleCheckpointer } = await import('./git/checkpoint/open-submodule.ts');
+      return openSubmoduleCheckpointer(request(wanted), tools, wanted.submodule);
     },
     async seedStatCache(wanted) {
       const { seedStatCache } = await import('./git/checkpoint/seed.ts');

@@ -1,6 +1,7 @@
 /** Where an environment lives in the repository's references. README and DESIGN show the same table. */
 import type { EnvironmentName } from './environment-name.ts';
 import { isEnvironmentName } from './environment-name.ts';
+import type { Oid } from './oid.ts';
 import { parseRefName, type RefName, shortName } from './ref-name.ts';
 
 /** Everything coppice keeps apart from the branches themselves. */
@@ -31,6 +32,8 @@ export interface EnvironmentRefs {
   tail(n: number): RefName;
   /** Other branches made inside: `heads/<branch>`. */
   agentHead(branch: string): RefName;
+  /** What is in a submodule: `files`, its checkpoints; `commits/<oid>`, where its HEAD has been. */
+  module(slug: string, part: 'files' | `commits/${Oid}`): RefName;
   /** Prefix of all of the above but the branch. */
   readonly prefix: string;
 }
@@ -49,6 +52,7 @@ export function refsOf(name: EnvironmentName, branchPrefix: string = defaultBran
     conflict: at('conflict'),
     tail: (n) => at(`tails/${n}`),
     agentHead: (branch) => at(`heads/${branch}`),
+    module: (slug, part) => at(`modules/${slug}/${part}`),
     prefix,
   };
 }

@@ -9,7 +9,7 @@ import { type Cause, checkpointMessage } from '../domain/checkpoint.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { RefName } from '../domain/ref-name.ts';
-import type { RefUpdate } from '../git/repository.ts';
+import type { RefUpdate, TreeChange } from '../git/repository.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
 import type { Workplace } from './workplace.ts';
@@ -94,17 +94,37 @@ async function tipOver(workplace: Workplace, environment: Environment, request: 
   return repository.writeCommit({ tree, parents: [request.head], author, committer: author, message });
 }
 
-/** The files as they are, but each held path as the commit has it: git took what a checkpoint left out. */
+/**
+ * The files as they are, but each held path as the commit has it: git took what a checkpoint left out. So are submodules:
+ * which commit of one is recorded is decided by whoever commits, never by what lies in its directory.
+ */
 async function withHeldOf(workplace: Workplace, commit: Oid, files: Oid, held: readonly Held[]): Promise<Oid> {
-  if (held.length === 0 || commit === files) return files;
+  if (commit === files) return files;
   const { repository } = workplace;
+  const changes = await repository.treeChanges(commit, files);
+  const links = await submodulesIn(workplace, commit, changes);
   const isHeld = (path: BytePath) => held.some((one) => path === one.path || path.startsWith(`${one.path}/`));
-  const edits = (await repository.treeChanges(commit, files)).flatMap(({ path, before }) => {
+  const isLeft = (path: BytePath) => [...links].some((link) => path.startsWith(`${link}/`));
+  const edits = changes.flatMap(({ path, before, after }) => {
     const text = textOf(path);
-    const whole = bytePathFromText(text) === path;
-    return whole && isHeld(path) ? [{ path: text, entry: before ?? null }] : [];
+    if (bytePathFromText(text) !== path || isLeft(path)) return [];
+    const isLink = links.has(path) || (before === undefined && after?.mode === '160000');
+    return isLink || isHeld(path) ? [{ path: text, entry: before ?? null }] : [];
   });
   return edits.length === 0 ? files : repository.writeTree(files, edits);
+}
+
+/** Those that differ, and that the commit itself describes: a repository that only lies there is no submodule. */
+async function submodulesIn(
+  { repository }: Workplace,
+  commit: Oid,
+  changes: readonly TreeChange[],
+): Promise<ReadonlySet<BytePath>> {
+  const links = changes.filter(({ before }) => before?.mode === '160000').map(({ path }) => path);
+  if (links.length === 0) return new Set();
+  const described = (await repository.readBlobAt(commit, '.gitmodules'))?.toString('latin1') ?? '';
+  const paths = new Set([...described.matchAll(/^\s*path\s*=\s*"?(.*?)"?\s*$/gm)].map(([, path]) => path));
+  return new Set(links.filter((path) => paths.has(path)));
 }
 
 /** Whether moving HEAD would leave a commit or checkpoint unreachable. */

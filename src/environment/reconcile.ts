@@ -11,6 +11,7 @@ import { readEnvironment } from './find.ts';
 import { hasNewCommits, importCommits } from './import-commits.ts';
 import { isMaterialized } from './materialize.ts';
 import { causeOf, runningExecs } from './running-execs.ts';
+import { saveSubmodules } from './submodules.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface ReconcileOptions {
@@ -48,8 +49,21 @@ export async function reconcile(
   const result = await checkpoint(workplace, environment, options, operation);
   const current = (await readEnvironment(workplace, environment.name)) ?? environment;
   const { imported, notImported } = await tryImport(workplace, current, result.held);
+  const held = await withSubmodules(workplace, imported, result);
   if (imported.at.tip !== environment.at.tip) await bringIndexAlong(workplace, imported);
-  return { environment: imported, checkpoint: result.checkpoint, held: result.held, operation, notImported };
+  return { environment: imported, checkpoint: result.checkpoint, held, operation, notImported };
+}
+
+/** What is told of a submodule takes the place of what a look from outside could say. */
+async function withSubmodules(
+  workplace: Workplace,
+  environment: Environment,
+  { held, submodules }: CheckpointResult,
+): Promise<readonly Held[]> {
+  if (submodules.length === 0) return held;
+  const inside = await saveSubmodules(workplace, environment, submodules);
+  const others = held.filter(({ path }) => !submodules.includes(path));
+  return [...others, ...inside].sort((one, other) => (one.path < other.path ? -1 : 1));
 }
 
 /** So that `git status` typed in the worktree on the host tells the truth. Somebody's git may hold the index: next time. */

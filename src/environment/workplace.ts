@@ -1,4 +1,5 @@
 /** A repository opened with everything the operations need around it. `open.ts` makes it; operations see interfaces only. */
+import type { BytePath } from '../domain/byte-path.ts';
 import type { EnvironmentDirectories } from '../domain/directories.ts';
 import type { ResolvedSpec } from '../domain/environment.ts';
 import type { EnvironmentName } from '../domain/environment-name.ts';
@@ -23,6 +24,8 @@ export interface CheckpointerFor {
   readonly author: Identity;
   /** Patterns of paths that may have what looks like a secret. */
   readonly allow: readonly string[];
+  /** A submodule's directory instead of the whole tree; `first`: nothing of it is recorded yet. */
+  readonly submodule?: { readonly path: BytePath; readonly slug: string; readonly first: boolean };
 }
 
 /** Reading what an agent's own git directory says, as data. */

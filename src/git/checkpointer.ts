@@ -74,6 +74,8 @@ export interface CheckpointResult {
   readonly changes: readonly Change[];
   /** Everything held in the environment now, not only by this call. */
   readonly held: readonly Held[];
+  /** Submodules that have files. What is in them is looked at apart. */
+  readonly submodules: readonly BytePath[];
   /** Some file was still being written: call again soon. */
   readonly unsettled: boolean;
   /** Milliseconds that the look took, without reading and writing what had changed. */

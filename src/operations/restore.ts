@@ -4,6 +4,7 @@ import { parseEnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError } from '../domain/error.ts';
 import { dismantle, materialize } from '../environment/materialize.ts';
 import { putHeld } from '../environment/put-held.ts';
+import { putSubmodules } from '../environment/put-submodules.ts';
 import { deleteReferences } from '../environment/references.ts';
 import { type BroughtBack, bringBackReferences, listTrash, type Trashed } from '../environment/trash.ts';
 import type { Workplace } from '../environment/workplace.ts';
@@ -52,6 +53,7 @@ async function rebuild(workplace: Workplace, { environment, held }: BroughtBack)
   try {
     const runtime = await workplace.runtime(environment.record.spec.runtime);
     await materialize(workplace, environment, runtime);
+    await putSubmodules(workplace, environment);
     await putHeld(environment, held);
   } catch (error) {
     await dismantle(workplace, environment);

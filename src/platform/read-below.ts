@@ -1,5 +1,5 @@
-/** One file of a hostile tree by its path, component by component without following links. */
-import { bytePathFromText } from '../domain/byte-path.ts';
+/** One file or directory of a hostile tree by its path, component by component without following links. */
+import { type BytePath, bytePathFromText } from '../domain/byte-path.ts';
 import { closeDirectory, openDirectory, openTree, readFileAt } from './tree-reader.ts';
 
 /** Bytes; Node's buffers end near there. */
@@ -21,4 +21,16 @@ export function readFileBelow(tree: string, path: string): Buffer | undefined {
   } finally {
     for (const directory of opened) closeDirectory(directory);
   }
+}
+
+/** A descriptor of the directory at that path, for the caller to close; undefined where there is none. */
+export function openDirectoryBelow(tree: string, path: BytePath): number | undefined {
+  let current = openTree(tree);
+  for (const name of path.split('/')) {
+    const next = openDirectory(current, name);
+    closeDirectory(current);
+    if (typeof next !== 'number') return undefined;
+    current = next;
+  }
+  return current;
 }

@@ -72,6 +72,14 @@ export function closeDirectory(directory: number): void {
   closeSync(directory);
 }
 
+/**
+ * A path by which this process reaches an open directory, wherever anybody moves it and whatever takes its place; good until
+ * it is closed. The dot makes it one that opens without following a link at its end.
+ */
+export function pathOfDirectory(directory: number): string {
+  return `${descriptors}${directory}/.`;
+}
+
 /** Every name but `.` and `..`, in no order. */
 export function namesIn(directory: number): readonly string[] | ReadFailure {
   return attempt(() => readdirSync(`${descriptors}${directory}`, { encoding: 'latin1' }));

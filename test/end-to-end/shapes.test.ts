@@ -164,6 +164,59 @@ describe('repository shapes', () => {
     expect(repository.git('status', '--porcelain')).toBe('');
   });
 
+  it('submodule with work in it: told, kept with its commits, back after a restore; its link is the agent’s to move', async () => {
+    const repository = makeRepository();
+    const library = join(repository.directory, 'library');
+    mkdirSync(library);
+    repository.gitIn(library, 'init', '-q', '-b', 'main');
+    writeFileSync(join(library, 'lib.txt'), 'l\n');
+    repository.gitIn(library, 'add', '.');
+    repository.gitIn(library, 'commit', '-q', '-m', 'lib');
+    const inLibrary = repository.gitIn(library, 'rev-parse', 'HEAD');
+    repository.git('-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', library, 'vendor/lib');
+    repository.git('commit', '-q', '-m', 'with submodule');
+    const place = placeIn(repository);
+    const { worktree } = await place.create('one');
+    const held = async () =>
+      (await place.cli.json<{ held: { path: string; detail: string }[] }>(['status', 'one'])).held;
+    // Stands for a clone that needs a network: the same history, made inside.
+    const clone = [
+      'set -e; mkdir -p vendor/lib; cd vendor/lib; git init -q -b main; printf "l\\n" > lib.txt; git add .',
+      'git commit -q -m lib',
+    ].join('\n');
+    const dates = 'export GIT_AUTHOR_DATE=2026-01-02T03:04:05Z GIT_COMMITTER_DATE=2026-01-02T03:04:05Z';
+    const names =
+      'export GIT_AUTHOR_NAME="Ada Author" GIT_AUTHOR_EMAIL=ada@example.org GIT_COMMITTER_NAME="Cleo Committer" GIT_COMMITTER_EMAIL=cleo@example.org';
+    const populated = await place.exec('one', `${dates}; ${names}; ${clone}\ngit rev-parse HEAD`);
+    expect(populated).toMatchObject({ status: 0, stdout: `${inLibrary}\n`, stderr: '' });
+    expect(await held()).toEqual([]);
+
+    const edited = await place.exec('one', 'echo edit >> vendor/lib/lib.txt; echo new > vendor/lib/new.txt');
+    expect(edited.stderr).toMatch(/held vendor\/lib .*changed files/);
+    const committed = await place.exec('one', `${names}; cd vendor/lib && git commit -qam Inner && git rev-parse HEAD`);
+    const inner = committed.stdout.trim();
+    const [told] = await held();
+    expect(told).toMatchObject({ path: 'vendor/lib', detail: expect.stringContaining(inner.slice(0, 7)) });
+    const refs = repository.git('for-each-ref', '--format=%(refname)', 'refs/coppice/one/modules/').split('\n');
+    expect(refs).toHaveLength(2);
+    const [commits = '', files = ''] = refs;
+    expect(commits.endsWith(inner)).toBe(true);
+    expect(repository.git('log', '--format=%s', commits)).toBe('Inner\nlib');
+    expect(repository.git('show', `${files}:new.txt`)).toBe('new');
+    expect(repository.git('ls-tree', 'coppice/one', 'vendor/lib')).toContain(inLibrary);
+
+    expect((await place.cli.run(['remove', 'one'])).status).toBe(6);
+    await place.cli.json(['remove', '-f', 'one']);
+    await place.cli.json(['restore', 'one']);
+    expect(readFileSync(join(worktree, 'vendor/lib/new.txt'), 'utf8')).toBe('new\n');
+    expect(repository.git('log', '--format=%s', commits)).toBe('Inner\nlib');
+
+    await place.exec('one', `git update-index --cacheinfo 160000,${inner},vendor/lib && git commit -qm Link`);
+    expect(repository.git('log', '-1', '--format=%s', 'coppice/one')).toBe('Link');
+    expect(repository.git('ls-tree', 'coppice/one', 'vendor/lib')).toContain(inner);
+    repository.git('fsck', '--strict', '--no-dangling');
+  });
+
   it('sparse checkout: inherited, and what is not checked out is not deleted', async () => {
     const repository = makeRepository({ files: { 'in/a.txt': 'a\n', 'out/b.txt': 'b\n', 'root.txt': 'r\n' } });
     repository.git('sparse-checkout', 'set', 'in');
@@ -197,20 +250,28 @@ describe('repository shapes', () => {
     expect((await place.exec('one', 'git status --porcelain')).stdout).toBe(' M raw.bin\n M win.txt\n');
   });
 
-  it('LFS attributes without git-lfs: pointers stay pointers, new content is held and said so', async () => {
+  it('Git LFS: content where it is here, pointers on the branch, content again in rewinds and in the checkout', async () => {
     const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 123\n`;
-    const repository = makeRepository({
-      files: { '.gitattributes': '*.psd filter=lfs diff=lfs merge=lfs -text\n', 'old.psd': pointer },
-    });
+    const repository = makeRepository({ files: { '.gitattributes': '*.psd filter=lfs diff=lfs merge=lfs -text\n' } });
+    repository.git('lfs', 'install', '--local', '--skip-smudge');
+    repository.commit('content', { 'old.psd': 'OLD', 'away.psd': pointer });
+    repository.git('lfs', 'install', '--local', '--force');
     const place = placeIn(repository);
     const { worktree } = await place.create('one');
-    expect(readFileSync(join(worktree, 'old.psd'), 'utf8')).toBe(pointer);
+    expect(readFileSync(join(worktree, 'old.psd'), 'utf8')).toBe('OLD');
+    expect(readFileSync(join(worktree, 'away.psd'), 'utf8')).toBe(pointer);
     expect((await place.cli.json<{ checkpoint: string | null }>(['checkpoint', 'one'])).checkpoint).toBeNull();
-    const done = await place.exec('one', 'printf PIXELS > new.psd; echo fine > fine.txt');
-    expect(done.stderr).toContain('new.psd');
-    const status = await place.cli.json<{ held: { path: string; reason: string }[] }>(['status', 'one']);
-    expect(status.held).toMatchObject([{ path: 'new.psd', reason: 'filter-missing' }]);
-    expect(repository.git('ls-tree', '-r', '--name-only', 'coppice/one').split('\n')).toContain('fine.txt');
+    const done = await place.exec('one', 'git status --porcelain; printf PIXELS > new.psd; printf CHANGED > old.psd');
+    expect(done).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    expect(repository.git('cat-file', 'blob', 'coppice/one:new.psd')).toMatch(/^version .*\noid sha256:\w+\nsize 6$/);
+    await place.cli.json(['rewind', 'one', 'HEAD']);
+    expect(readFileSync(join(worktree, 'old.psd'), 'utf8')).toBe('OLD');
+    expect(existsSync(join(worktree, 'new.psd'))).toBe(false);
+    await place.exec('one', 'printf AGAIN > new.psd');
+    await place.cli.json(['merge', 'one']);
+    expect(readFileSync(join(repository.path, 'new.psd'), 'utf8')).toBe('AGAIN');
+    expect(repository.git('status', '--porcelain')).toBe('');
+    expect(repository.git('cat-file', 'blob', 'main:new.psd')).toContain('size 5');
   });
 
   it('names that collide: by case, and as directory and file', async () => {

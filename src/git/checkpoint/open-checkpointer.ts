@@ -132,16 +132,18 @@ export async function openCheckpointer(
     try {
       const { edits, unsettled, looked } = await compare(scope, tip, asked.rehash ?? false, pack);
       const held = state.held();
+      const submodules = state.submodules();
       const published =
         edits.length === 0 ? undefined : await publisher.publish({ tip, edits, asked, pack, date: now() });
       root = published?.tip.tree ?? tip.tree;
       compared = root;
-      if (edits.length === 0) return { tip: tip.commit, checkpoint: undefined, changes: [], held, unsettled, looked };
+      if (edits.length === 0)
+        return { tip: tip.commit, checkpoint: undefined, changes: [], held, submodules, unsettled, looked };
       if (published === undefined) return { again: [...(paths ?? []), ...edits.map(({ path }) => path)], unsettled };
       made += 1;
       if (made % tidyEvery === 0) trees.keepOnly(root);
       const { tip: after, changes } = published;
-      return { tip: after.commit, checkpoint: after.commit, changes, held, unsettled, looked };
+      return { tip: after.commit, checkpoint: after.commit, changes, held, submodules, unsettled, looked };
     } finally {
       await pack.release();
     }

@@ -49,6 +49,8 @@ export interface Findings {
   readonly covered: Set<BytePath | ''>;
   /** Directories that were looked at whole. */
   readonly directories: Set<BytePath | ''>;
+  /** Submodules that have files: looked at apart. */
+  readonly submodules: Set<BytePath>;
   /** Directories that went away while they were looked at. */
   readonly unsettled: BytePath[];
 }
@@ -90,6 +92,7 @@ async function scanFrom(cursor: DirectoryCursor, request: ScanRequest): Promise<
     held: [],
     covered: new Set(),
     directories: new Set(),
+    submodules: new Set(),
     unsettled: [],
   };
   const hold = (path: BytePath, reason: HeldReason, detail: string) =>
@@ -230,13 +233,15 @@ async function scanFrom(cursor: DirectoryCursor, request: ScanRequest): Promise<
   const isIgnored = (place: Place, path: BytePath, name: string, isDirectory: boolean) =>
     place.ignored || rules.ignores(place.rules, path, name, isDirectory);
 
-  /** A submodule keeps its recorded commit. With a repository of its own it looks after itself; else its files are lost to us. */
+  /** A submodule keeps its recorded commit, whatever is in it. */
   const submodule = (place: Place, name: string, path: BytePath): void => {
     findings.covered.add(path);
     const descriptor = cursor.enter([...place.names, name]);
     const names = typeof descriptor === 'number' ? namesIn(descriptor) : descriptor;
-    if (typeof names === 'string' || names.length === 0 || names.includes('.git')) return;
-    hold(path, 'inside-submodule', 'files in the place of a submodule that is not checked out');
+    if (typeof names === 'string' || names.length === 0) return;
+    findings.submodules.add(path);
+    if (!names.includes('.git'))
+      hold(path, 'inside-submodule', 'files in the place of a submodule that is not checked out');
   };
 
   if (request.scope.whole) findings.covered.add('');

@@ -55,6 +55,8 @@ export interface WorktreeState {
   /** Learns which directories there are, without looking at any file's content. */
   survey(root: Oid): Promise<void>;
   held(): readonly Held[];
+  /** Submodules that have files. */
+  submodules(): readonly BytePath[];
   directories(): readonly (BytePath | '')[];
   /** Paths that were too fresh to be sure of: to be looked at again with the next call. */
   takeFresh(): readonly BytePath[];
@@ -89,6 +91,7 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
   const { seen } = dependencies.cache;
   const held = openHeldPaths(limits, dependencies.cache.overflow);
   let directories = new Set<BytePath | ''>();
+  const submodules = new Set<BytePath>();
   let fresh = new Set<BytePath>();
   let learned = false;
 
@@ -125,6 +128,11 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
       for (const path of directories) if (covers(covered, path)) directories.delete(path);
     }
     for (const path of met) directories.add(path);
+  };
+
+  const settleSubmodules = ({ covered, submodules: met }: Findings) => {
+    for (const path of submodules) if (covers(covered, path)) submodules.delete(path);
+    for (const path of met) submodules.add(path);
   };
 
   const learn = (path: BytePath, entry: Seen | undefined) => {
@@ -185,6 +193,7 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
       const findings = await scanNow(scope, tree, rehash);
       const looked = performance.now() - begun;
       settleDirectories(findings);
+      settleSubmodules(findings);
       const open = held.settle(findings, rehash);
       const gated = gate(open, limits, held.wasOverflow);
       for (const one of gated.held) held.add(one);
@@ -230,6 +239,7 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
       directories = new Set((await scanNow(everything, tree, false)).directories);
     },
     held: held.list,
+    submodules: () => [...submodules].sort(),
     directories: () => [...directories].sort(),
     takeFresh() {
       const taken = [...fresh];

@@ -150,19 +150,13 @@ function mergingWhenNeeded(load: () => Promise<Merging>): Merging {
     loaded ??= load();
     return loaded;
   };
-  const { merge, mergeTexts, apart, mergeTrees, advance, applyToCheckout } =
-    whenNeeded<Omit<Merging, 'mergeAll'>>(once);
-  return {
-    merge,
-    mergeTexts,
-    apart,
-    mergeTrees,
-    advance,
-    applyToCheckout,
-    async *mergeAll(pairs, options) {
-      yield* (await once()).mergeAll(pairs, options);
-    },
+  const mergeAll: Merging['mergeAll'] = async function* (pairs, options) {
+    yield* (await once()).mergeAll(pairs, options);
   };
+  const others = whenNeeded<Omit<Merging, 'mergeAll'>>(once);
+  return new Proxy({} as Merging, {
+    get: (_, name) => (name === 'mergeAll' ? mergeAll : Reflect.get(others, name)),
+  });
 }
 
 /** An adapter that is loaded by the first call of any of its methods: a command shall not pay for what it does not use. */

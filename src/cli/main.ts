@@ -102,7 +102,8 @@ async function runOperation(
   });
   try {
     const output = await operation.run(context, input);
-    if (operation.renderEvent !== undefined) return interrupted.signal.aborted ? exitStatusOf.interrupted : 0;
+    const streamed = operation.streams?.(input) ?? operation.renderEvent !== undefined;
+    if (streamed) return interrupted.signal.aborted ? exitStatusOf.interrupted : 0;
     const text = answerText(operation, output, { json: globals.json, terminal: process.stdout.isTTY === true }, style);
     if (text !== '') await write(text);
     if (interrupted.signal.aborted) throw new CoppiceError('interrupted', 'interrupted', 'Interrupted.');

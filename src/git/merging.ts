@@ -12,6 +12,7 @@ export type ConflictKind =
   | 'rename/delete'
   | 'rename/rename'
   | 'file/directory'
+  | 'directory rename'
   | 'binary'
   | 'mode'
   | 'submodule'
@@ -81,6 +82,11 @@ export interface Merging {
    * each pair. A few processes do them in batches; an outcome comes when the batch that it is in is done.
    */
   mergeAll(pairs: Iterable<MergePair>, options?: MergeOptions): AsyncIterable<PairOutcome>;
+  /**
+   * Merges each onto `start` and the clean ones before it, as one would who merged them into a branch in that order. One
+   * that conflicts is left out of what follows. Keeps nothing.
+   */
+  mergeInTurn(start: Oid, turns: readonly Omit<MergePair, 'ours'>[]): Promise<readonly PairOutcome[]>;
   /**
    * For each pair whether it is certain, from the paths that each side changed, that it merges cleanly. False says nothing:
    * only `merge` knows then. Remembers what it compared.

@@ -17,6 +17,7 @@ export const catalog = {
   commit: async () => (await import('./commit.ts')).commit,
   merge: async () => (await import('./merge.ts')).merge,
   apply: async () => (await import('./apply.ts')).apply,
+  conflicts: async () => (await import('./conflicts.ts')).conflicts,
   sync: async () => (await import('./sync.ts')).sync,
   resolve: async () => (await import('./resolve.ts')).resolve,
   start: async () => (await import('./start.ts')).start,

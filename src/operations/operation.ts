@@ -93,6 +93,8 @@ export interface Operation<Shape extends z.core.$ZodLooseShape, Output> {
   render(output: Output, style: Style): string;
   /** What is printed instead where stdout is no terminal: data for other programs, byte for byte. */
   exact?(output: Output): string | undefined;
+  /** Whether the answer is its events, and nothing is said at the end. Default: where it renders events. */
+  streams?(input: z.output<z.ZodMiniObject<Shape, z.core.$strict>>): boolean;
   /** One streamed event for people, without a line end; only for operations that emit. */
   renderEvent?(event: Readonly<Record<string, unknown>>, style: Style): string;
   /** Default 0. */

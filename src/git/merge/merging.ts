@@ -6,6 +6,7 @@ import type { Repository } from '../repository.ts';
 import { advance } from './advance.ts';
 import { makeApart } from './apart.ts';
 import { applyToCheckout } from './apply.ts';
+import { mergeInTurn } from './in-turn.ts';
 import { mergeAll } from './merge-all.ts';
 import { mergeTexts } from './merge-texts.ts';
 import { withQuarantine } from './quarantine.ts';
@@ -29,6 +30,7 @@ export function createMerging(surroundings: Surroundings, repository: Repository
         if (keep) await quarantine.promote(dressed);
         return outcome;
       }),
+    mergeInTurn: (start, turns) => mergeInTurn(git, scratch, start, turns),
     apart: makeApart(git),
     mergeTexts: (base, ours, theirs) => mergeTexts(git, scratch, base, ours, theirs),
     mergeAll: (pairs, options) => mergeAll(git, scratch, pairs, options),

@@ -85,7 +85,7 @@ export const conflicting: Readonly<Record<string, readonly [Change, Change, Chan
     all(write('old/a', lines('a')), write('old/b', lines('b'))),
     all(move('old/a', 'new/a'), move('old/b', 'new/b')),
     write('old/c', 'c\n'),
-    ['other new/c'],
+    ['directory rename new/c'],
   ],
   submodule: [gitlink('1'), gitlink('2'), gitlink('3'), ['submodule sub']],
 };

@@ -113,6 +113,7 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
       if (spec.image !== machineImage) return { spec, runtime };
       return { spec: { ...spec, image: await buildBaseImage(report) }, runtime };
     },
+    checkOf: (bytes) => parseEnvironmentFile(bytes).check,
     buildBaseImage,
     async sieve(allow) {
       const { sieveFor } = await import('./git/leaks/sieve.ts');

@@ -43,6 +43,8 @@ export const specSchema = z.strictObject({
   /** Shell command run once after creation, in the workspace. */
   setup: z.optional(z.string().check(z.minLength(1))),
   merge: z.optional(mergeRulesSchema),
+  /** Shell command that tells whether a state of the project is good: `land` runs it on each result it wants to land. */
+  check: z.optional(z.string().check(z.minLength(1))),
   hold: z.optional(
     z.strictObject({
       /** Patterns as in .gitignore: paths whose content may look like a secret, such as test keys. */

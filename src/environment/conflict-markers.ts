@@ -31,6 +31,13 @@ export async function refuseMarkers(workplace: Workplace, environment: Environme
   );
 }
 
+/** Whether any file that differs has conflict markers. */
+export async function anyMarkers(repository: Repository, before: Oid, after: Oid): Promise<boolean> {
+  const changes = await repository.treeChanges(before, after);
+  const changed = changes.flatMap((change) => (isFile(change.after) ? [change.after.oid] : []));
+  return (await countIn(repository, changed)).some((count) => count > 0);
+}
+
 async function filesWithMarkers(repository: Repository, at: Environment['at'], since: Oid): Promise<readonly string[]> {
   if (at.tip === since) return [];
   const changes = await repository.treeChanges(since, at.tip);

@@ -92,6 +92,8 @@ const nameAttempts = 20;
 export interface Beginning {
   readonly record: EnvironmentRecord;
   readonly base: Oid;
+  /** The last commit, where that is not the base. */
+  readonly head?: Oid;
   readonly tip: Oid;
   /** Kept as well, under `refs.conflict`. */
   readonly conflict?: Oid;
@@ -106,7 +108,7 @@ export async function reserve(
   for (let attempt = 1; ; attempt += 1) {
     const name = wanted ?? generateName();
     const refs = refsOf(name, workplace.settings.branchPrefix);
-    const { record, base, tip, conflict } = await begin(name, refs.branch);
+    const { record, base, head = base, tip, conflict } = await begin(name, refs.branch);
     const recordOid = await writeFirstRecord(workplace, record);
     const directories = directoriesFor(workplace, name);
     try {
@@ -114,7 +116,7 @@ export async function reserve(
         [
           { name: refs.branch, before: null, after: tip },
           { name: refs.base, before: null, after: base },
-          { name: refs.head, before: null, after: base },
+          { name: refs.head, before: null, after: head },
           { name: refs.record, before: null, after: recordOid },
           ...(conflict === undefined ? [] : [{ name: refs.conflict, before: null, after: conflict }]),
         ],
@@ -125,7 +127,7 @@ export async function reserve(
       if (taken && wanted === undefined && attempt < nameAttempts) continue;
       throw taken ? nameTaken(name, refs.branch, error) : error;
     }
-    const at = { tip, base, head: base, record: recordOid, outside: undefined, applied: undefined };
+    const at = { tip, base, head, record: recordOid, outside: undefined, applied: undefined };
     const target = record.target === null ? undefined : parseRefName(record.target);
     return { name, record, refs, directories, at, target };
   }

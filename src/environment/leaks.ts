@@ -13,6 +13,11 @@ export async function findLeaks(workplace: Workplace, environment: Environment):
   return searchCommits(workplace, environment, [at.base]);
 }
 
+/** Whether anything in the commits that `head` has and `without` has not looks like a secret, to nobody in particular. */
+export async function anyLeaks(workplace: Workplace, { name }: Environment, head: Oid, without: Oid): Promise<boolean> {
+  return (await workplace.leaks.inCommits({ name, head, without: [without], allow: [] })).length > 0;
+}
+
 /** Throws `secrets-in-commits` (kind `refused`) for commits that the branch at `into` does not have yet. */
 export async function refuseLeakyCommits(
   workplace: Workplace,

@@ -98,6 +98,8 @@ export interface Workplace {
     file: Buffer | undefined,
     report: Report,
   ): Promise<{ readonly spec: ResolvedSpec; readonly runtime: Runtime }>;
+  /** The check command that a repository's file asks for. */
+  checkOf(file: Buffer | undefined): string | undefined;
   /** An image made from this machine's own programs, for the engine that answers; its reference. */
   buildBaseImage(report: Report): Promise<string>;
   /** What of the user's uncommitted changes stays behind, where these paths may look like a secret. */

@@ -4,6 +4,7 @@ import type { TreeEntry } from '../domain/change.ts';
 import type { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { RefName } from '../domain/ref-name.ts';
+import type { Identity } from './repository.ts';
 
 export type ConflictKind =
   | 'content'
@@ -69,6 +70,22 @@ export interface MergeOptions {
   readonly style?: 'merge' | 'zdiff3';
 }
 
+/** One of several that are merged one after the other. */
+export interface ChainSide {
+  readonly commit: Oid;
+  /** What both sides have already, where that is not what git finds. A commit or a tree. */
+  readonly base?: Oid;
+  /** Of its merge commit. */
+  readonly message: string;
+}
+
+export type ChainStep =
+  /** `commit` merges the side into what the steps before made. */
+  | { readonly kind: 'clean'; readonly commit: Oid; readonly tree: Oid }
+  /** The branch has it already. */
+  | { readonly kind: 'contained' }
+  | Exclude<PairOutcome, { kind: 'clean' }>;
+
 export interface Merging {
   /**
    * `git merge-tree --write-tree` of two commits over their merge base, with the attributes of `ours` (`merge=union`,
@@ -92,6 +109,12 @@ export interface Merging {
    * only `merge` knows then. Remembers what it compared.
    */
   apart(pairs: readonly Pick<MergePair, 'ours' | 'theirs'>[]): Promise<readonly boolean[]>;
+  /**
+   * Merges sides into `start` one after the other, each into what those before made; one that conflicts is left out. Each
+   * step is equal to `merge` of that step, with a merge commit by `author`; most need no process of their own. The commits
+   * stay in the repository, unreferenced.
+   */
+  chain(start: Oid, sides: readonly ChainSide[], author: Identity): Promise<readonly ChainStep[]>;
   /** The same as `merge` with trees (or commits, for their trees) and a base tree of the caller's choice. */
   mergeTrees(base: Oid, ours: Oid, theirs: Oid, options?: MergeOptions): Promise<MergeOutcome>;
   /**

@@ -52,18 +52,21 @@ export function encodeTree(tree: Tree): Buffer {
 export interface CommitContent {
   readonly tree: Oid;
   readonly parent: Oid;
+  /** What it merges. */
+  readonly merged?: Oid;
   /** Author and committer. */
   readonly identity: Identity;
   readonly date: Date;
   readonly message: string;
 }
 
-export function encodeCommit({ tree, parent, identity, date, message }: CommitContent): Buffer {
+export function encodeCommit({ tree, parent, merged, identity, date, message }: CommitContent): Buffer {
   // Git has no time before 1970, where a clock that lost its battery may be.
   const seconds = Math.max(0, Math.floor(date.getTime() / 1000));
   const who = `${identityLine(identity)} ${seconds} ${zoneOf(date)}`;
+  const second = merged === undefined ? '' : `parent ${merged}\n`;
   return Buffer.from(
-    `tree ${tree}\nparent ${parent}\nauthor ${who}\ncommitter ${who}\n\n${message.replaceAll('\0', '')}`,
+    `tree ${tree}\nparent ${parent}\n${second}author ${who}\ncommitter ${who}\n\n${message.replaceAll('\0', '')}`,
   );
 }
 

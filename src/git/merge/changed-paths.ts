@@ -53,8 +53,13 @@ function collect(): Collected {
 
 function add(to: Collected, record: string, path: string): void {
   const [before = '', after = ''] = record.slice(1).split(' ');
+  noteChange(to, before, after, path);
+}
+
+/** Adds one entry of a comparison, with its modes on both sides. */
+export function noteChange(to: Collected, before: string, after: string, path: string): void {
   if (before === directory && after !== directory) to.removed.add(path);
-  if (!isFile(before) && !isFile(after)) return;
+  if (!isFileMode(before) && !isFileMode(after)) return;
   to.files.add(path);
   for (let slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
     to.above.add(path.slice(0, slash));
@@ -63,6 +68,6 @@ function add(to: Collected, record: string, path: string): void {
 
 const directory = '040000';
 
-function isFile(mode: string): boolean {
+export function isFileMode(mode: string): boolean {
   return mode !== '000000' && mode !== directory;
 }

@@ -6,6 +6,7 @@ import type { Repository } from '../repository.ts';
 import { advance } from './advance.ts';
 import { makeApart } from './apart.ts';
 import { applyToCheckout } from './apply.ts';
+import { mergeChain } from './chain.ts';
 import { mergeInTurn } from './in-turn.ts';
 import { mergeAll } from './merge-all.ts';
 import { mergeTexts } from './merge-texts.ts';
@@ -33,6 +34,8 @@ export function createMerging(surroundings: Surroundings, repository: Repository
     mergeInTurn: (start, turns) => mergeInTurn(git, scratch, start, turns),
     apart: makeApart(git),
     mergeTexts: (base, ours, theirs) => mergeTexts(git, scratch, base, ours, theirs),
+    chain: (start, sides, author) =>
+      mergeChain({ git, scratch, objectFormat: repository.objectFormat }, start, sides, author),
     mergeAll: (pairs, options) => mergeAll(git, scratch, pairs, options),
     advance: (branch, before, after, reason) =>
       advance({ surroundings, repository, git }, { branch, before, after, reason }),

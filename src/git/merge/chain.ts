@@ -1,0 +1,212 @@
+/**
+ * Many branches into one, one merge commit each. Where a side's changes have nothing to do with what was merged before,
+ * its entries are put into the tree in process; git merges the others. All in a quarantine, brought in as one pack.
+ */
+import { join } from 'node:path';
+import type { ObjectFormat, Oid } from '../../domain/oid.ts';
+import { openObjectReader } from '../checkpoint/object-reader.ts';
+import { encodeCommit } from '../checkpoint/objects.ts';
+import { openPackWriter, type PackWriter } from '../checkpoint/pack.ts';
+import { editTree } from '../checkpoint/tree-edit.ts';
+import { openTrees, type Trees } from '../checkpoint/trees.ts';
+import type { GitCall, HostGit } from '../host-git.ts';
+import type { ChainSide, ChainStep, PairOutcome } from '../merging.ts';
+import { readCommits } from '../native/commits.ts';
+import { durable } from '../native/write-tree.ts';
+import type { Identity } from '../repository.ts';
+import { meet } from './apart.ts';
+import { mergeAlone } from './batch.ts';
+import { type ChangedEntries, changedEntries } from './changed-entries.ts';
+import { type Lineage, lineagesOf } from './lineage.ts';
+import { type Quarantine, withQuarantine } from './quarantine.ts';
+import { mergeTrees } from './three-way.ts';
+
+interface Ground {
+  readonly git: HostGit;
+  readonly scratch: string;
+  readonly objectFormat: ObjectFormat;
+}
+
+export function mergeChain(
+  { git, scratch, objectFormat }: Ground,
+  start: Oid,
+  sides: readonly ChainSide[],
+  author: Identity,
+): Promise<readonly ChainStep[]> {
+  return withQuarantine(git, scratch, async (quarantine) => {
+    const inside = withEnvironment(git, quarantine.env);
+    const reader = openObjectReader(inside);
+    try {
+      const trees = openTrees(inside, reader, objectFormat);
+      const chain = await openChain({ git, inside, quarantine, trees, objectFormat, author }, start, sides);
+      const steps: ChainStep[] = [];
+      for (const [index, side] of sides.entries()) steps.push(await chain.add(side, index));
+      await chain.finish();
+      return steps;
+    } finally {
+      await reader.close();
+    }
+  });
+}
+
+interface Tools {
+  readonly git: HostGit;
+  /** The same, with the quarantine's objects. */
+  readonly inside: HostGit;
+  readonly quarantine: Quarantine;
+  readonly trees: Trees;
+  readonly objectFormat: ObjectFormat;
+  readonly author: Identity;
+}
+
+function withEnvironment(git: HostGit, env: Readonly<Record<string, string>>): HostGit {
+  const extend = (call: GitCall = {}) => ({ ...call, env: { ...env, ...call.env } });
+  return {
+    ...git,
+    run: (args, call) => git.run(args, extend(call)),
+    text: (args, call) => git.text(args, extend(call)),
+    start: (args, call) => git.start(args, { ...call, ...extend(call) }),
+  };
+}
+
+async function openChain(tools: Tools, start: Oid, sides: readonly ChainSide[]) {
+  const { git, quarantine, trees, objectFormat, author } = tools;
+  const lineages = await lineagesOf(git, start, sides);
+  const { ofSide, ofStart, treeOfStart } = await readChanges(git, start, lineages);
+  const before = touched();
+  const merged = new Set<Oid>();
+  let at = { commit: start, tree: treeOfStart };
+  let pack: PackWriter | undefined;
+
+  const writer = () => {
+    pack ??= openPackWriter(join(quarantine.env.GIT_OBJECT_DIRECTORY ?? '', 'pack'), objectFormat);
+    return pack;
+  };
+  /** Makes what was written visible to git. */
+  const flush = async () => {
+    const done = pack;
+    pack = undefined;
+    await done?.finish();
+    await done?.release();
+  };
+  const isApart = (lineage: Lineage, changes: ChangedEntries | undefined): changes is ChangedEntries => {
+    const ours = lineage.base === undefined ? undefined : ofStart.get(lineage.base);
+    if (ours === undefined || changes === undefined || lineage.own.some((oid) => merged.has(oid))) return false;
+    return !meet(changes, ours) && !meet(changes, before) && !sharesEmptied(changes, ours, before);
+  };
+  const mergeWithGit = async (side: ChainSide, index: number): Promise<PairOutcome> => {
+    await flush();
+    if (side.base !== undefined) {
+      return (await mergeTrees(git, quarantine, side.base, at.commit, side.commit)).outcome;
+    }
+    return mergeAlone(git, quarantine, { ours: at.commit, theirs: side.commit }, `step-${index}`);
+  };
+  const treeOf = async (side: ChainSide, index: number, lineage: Lineage): Promise<Oid | ChainStep> => {
+    const changes = side.base === undefined ? ofSide[index] : undefined;
+    if (isApart(lineage, changes)) {
+      before.add(changes);
+      return editTree(trees, writer(), at.tree, changes.edits);
+    }
+    const outcome = await mergeWithGit(side, index);
+    if (outcome.kind !== 'clean') return outcome;
+    const [made] = await changedEntries(git, [{ before: at.tree, after: outcome.tree }], quarantine.env);
+    if (made !== undefined) before.add(made);
+    return outcome.tree;
+  };
+
+  return {
+    async add(side: ChainSide, index: number): Promise<ChainStep> {
+      const lineage = lineages[index];
+      if (lineage === undefined || lineage.own.length === 0 || merged.has(side.commit)) return { kind: 'contained' };
+      const tree = await treeOf(side, index, lineage);
+      if (typeof tree !== 'string') return tree;
+      if (tree === at.tree) return { kind: 'contained' };
+      const date = new Date();
+      const { commit: parent } = at;
+      const content = encodeCommit({
+        tree,
+        parent,
+        merged: side.commit,
+        identity: author,
+        date,
+        message: side.message,
+      });
+      at = { commit: await writer().add('commit', content), tree };
+      for (const oid of lineage.own) merged.add(oid);
+      return { kind: 'clean', ...at };
+    },
+    /** One pack with what the repository lacks. */
+    async finish(): Promise<void> {
+      await flush();
+      if (at.commit === start) return;
+      const input = [at.commit, `^${start}`, ...[...merged].map((oid) => `^${oid}`), ''].join('\n');
+      const args = ['pack-objects', '--revs', '--stdout', '-q', '--window=0', '--delta-base-offset'];
+      const { stdout } = await git.run(args, { input, env: quarantine.env });
+      await git.run(['index-pack', '--stdin'], { input: stdout, config: durable });
+    },
+  };
+}
+
+/** What each side changed over its base, and what the branch changed over each of these bases. */
+async function readChanges(git: HostGit, start: Oid, lineages: readonly Lineage[]) {
+  const bases = [...new Set(lineages.flatMap(({ base }) => base ?? []))];
+  const commits = [...new Set([start, ...bases, ...lineages.map(({ commit }) => commit)])];
+  const treeOf = new Map((await readCommits(git, commits)).map(({ oid, tree }) => [oid, tree]));
+  const pair = (before: Oid, after: Oid) => ({
+    before: treeOf.get(before) ?? before,
+    after: treeOf.get(after) ?? after,
+  });
+  const asked = [
+    ...bases.map((base) => pair(base, start)),
+    ...lineages.flatMap(({ base, commit }) => (base === undefined ? [] : [pair(base, commit)])),
+  ];
+  const answers = await changedEntries(git, asked);
+  let next = bases.length;
+  return {
+    treeOfStart: treeOf.get(start) ?? start,
+    ofStart: new Map(bases.map((base, index) => [base, answers[index]])),
+    ofSide: lineages.map(({ base }) => {
+      if (base === undefined) return undefined;
+      next += 1;
+      return answers[next - 1];
+    }),
+  };
+}
+
+/** What several changes touched together. */
+function touched() {
+  const files = new Set<string>();
+  const above = new Set<string>();
+  const removed = new Set<string>();
+  const emptied = new Set<string>();
+  return {
+    files,
+    above,
+    removed,
+    /** Directories from which something was deleted. */
+    emptied,
+    add(changes: ChangedEntries) {
+      for (const each of changes.files) files.add(each);
+      for (const each of changes.above) above.add(each);
+      for (const each of changes.removed) removed.add(each);
+      for (const each of emptiedBy(changes)) emptied.add(each);
+    },
+  };
+}
+
+function emptiedBy({ edits }: ChangedEntries): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const [path, entry] of edits) {
+    if (entry !== undefined) continue;
+    for (let slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
+      found.add(path.slice(0, slash));
+    }
+  }
+  return found;
+}
+
+/** Together they may have removed a directory that none of them removed alone: git may hold it for renamed. */
+function sharesEmptied(changes: ChangedEntries, ours: ChangedEntries, before: ReturnType<typeof touched>): boolean {
+  const others = [...emptiedBy(ours), ...before.emptied];
+  return others.some((directory) => changes.above.has(directory));
+}

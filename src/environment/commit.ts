@@ -52,7 +52,8 @@ set -u
 test "$(git rev-parse HEAD)" = "$COPPICE_HEAD" || exit ${headMovedStatus}
 index=$(git rev-parse --git-path index)
 rm -f "$index.coppice"; test ! -f "$index" || cp "$index" "$index.coppice" || exit 1
-git read-tree "$COPPICE_TIP" || exit 1
+if test "$COPPICE_TAKE" = everything; then git read-tree "$COPPICE_TIP" || exit 1
+else git diff --name-only --diff-filter=U -z | git add -A --pathspec-from-file=- --pathspec-file-nul || exit 1; fi
 git update-index -q --refresh >/dev/null 2>&1
 git commit -q $COPPICE_FLAGS -m "$COPPICE_MESSAGE"
 status=$?
@@ -112,6 +113,9 @@ function howToEnd({ name, record }: Environment, operation: string): string {
   if (conflict !== undefined && operation === 'merge') {
     return `Resolve it there, then \`coppice resolve ${conflict.environment} --continue\`; --abort gives up.`;
   }
+  if (operation === 'merge') {
+    return `Resolve it there and \`git commit\`. One that sync began: \`coppice sync ${name} --continue\` or --abort; any other: \`coppice exec ${name} -- git merge --abort\`.`;
+  }
   return `Let it finish, or end it with \`coppice exec ${name} -- git ${operation} --abort\`.`;
 }
 
@@ -120,12 +124,16 @@ export async function hasGit(runtime: Runtime, container: Container): Promise<bo
   return status === 0;
 }
 
-/** Everything that is checkpointed; where a merge is under way this concludes it. */
+/**
+ * Everything that is checkpointed; where a merge is under way this concludes it. `merge`: only what git has staged, and what
+ * is unmerged as it is in the files.
+ */
 export async function commitInside(
   workplace: Workplace,
   environment: Environment,
   { runtime, container, held }: { runtime: Runtime; container: Container; held: readonly Held[] },
   request: CommitRequest,
+  take: 'everything' | 'merge' = 'everything',
 ): Promise<Omit<Committed, 'held'>> {
   const { at } = environment;
   const layout = await layoutOf(workplace, environment, runtime);
@@ -137,6 +145,8 @@ export async function commitInside(
     environment: {
       COPPICE_HEAD: at.head,
       COPPICE_TIP: at.tip,
+      COPPICE_TAKE: take,
+      GIT_LITERAL_PATHSPECS: '1',
       COPPICE_MESSAGE: messageOf(request),
       COPPICE_FLAGS: request.noVerify ? '--no-verify' : '',
       GIT_AUTHOR_NAME: name,

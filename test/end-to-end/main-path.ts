@@ -235,8 +235,8 @@ export function mainPath(ground: Ground): void {
       await scene.exec('one', 'echo theirs > a.txt');
       scene.repository.commit('ours', { 'a.txt': 'ours\n' });
       await scene.cli.json(['commit', 'one', '-m', 'Theirs']);
-      const conflict = await scene.cli.json<{ error: { data: { files: string[] } } }>(['sync', 'one'], { allow: [4] });
-      expect(conflict.error.data.files).toEqual(['a.txt']);
+      const conflict = await scene.cli.json<{ error: { data: { files: unknown[] } } }>(['sync', 'one'], { allow: [4] });
+      expect(conflict.error.data.files).toEqual([{ path: 'a.txt', kind: 'content' }]);
       const inside = await scene.exec('one', 'git status --porcelain; cat a.txt');
       expect(inside.stdout).toMatch(/^UU a\.txt\n<<<<<<< /);
       expect((await scene.cli.run(['merge', 'one'])).status).toBe(6);

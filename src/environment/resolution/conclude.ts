@@ -1,11 +1,9 @@
 /** Makes the merge commit of a resolution, or finds the one that was made inside with plain git. */
 import { type BytePath, textOf } from '../../domain/byte-path.ts';
-import { countConflicts } from '../../domain/conflict-markers.ts';
 import { CoppiceError } from '../../domain/error.ts';
-import type { Oid } from '../../domain/oid.ts';
-import { commitInside, hasGit, inProgress } from '../commit.ts';
-import { refuseMarkers } from '../conflict-markers.ts';
-import { layoutOf, runInside, runningContainer } from '../container.ts';
+import { inProgress } from '../commit.ts';
+import { concludeMerge } from '../conclude-merge.ts';
+import { runningContainer } from '../container.ts';
 import { type Reconciled, reconcileFully, withContainerRunning } from '../reconcile.ts';
 import type { Workplace } from '../workplace.ts';
 import { otherName } from './conflict.ts';
@@ -34,17 +32,21 @@ export async function conclude(
     return { ...resolution, held: seen.held };
   }
   if (seen.operation !== 'merge') throw inProgress(resolution, seen.operation);
-  if (!request.allowMarkers) await refuseMarkers(workplace, resolution, resolution.record.conflict.head);
+  const { conflict } = resolution.record;
   const made = await withContainerRunning(workplace, resolution, async () => {
-    const { runtime, container } = await runningContainer(workplace, resolution);
-    if (!(await hasGit(runtime, container))) throw noGit(resolution);
-    await refuseUndecided(workplace, resolution, await unmergedInside(workplace, resolution));
-    const author = (await workplace.repository.identity()) ?? resolution.record.author;
-    const message = request.message ?? resolution.record.conflict.message;
-    const commit = { message, author, noVerify: request.noVerify };
-    return commitInside(workplace, resolution, { runtime, container, held: seen.held }, commit);
+    const inside = await runningContainer(workplace, resolution);
+    return concludeMerge(workplace, { environment: resolution, held: seen.held }, inside, {
+      head: conflict.head,
+      left: conflict.left,
+      files: conflict.files.map(({ path, kind }) => ({ path: path as BytePath, kind })),
+      remembered: conflict.remembered.map((path) => path as BytePath),
+      take: 'everything',
+      message: request.message ?? conflict.message,
+      noVerify: request.noVerify,
+      allowMarkers: request.allowMarkers,
+    });
   });
-  const done = asResolution(made.environment);
+  const done = asResolution(made);
   await refuseUnmade(workplace, done);
   return { ...done, held: seen.held };
 }
@@ -79,57 +81,4 @@ async function refuseUnmade(workplace: Workplace, resolution: Resolution): Promi
       data: { name, paths: changed.map(({ path }) => textOf(path)) },
     },
   );
-}
-
-/** What the index inside still has stages of. */
-async function unmergedInside(workplace: Workplace, resolution: Resolution): Promise<readonly string[]> {
-  const { runtime, container } = await runningContainer(workplace, resolution);
-  const { tree: workdir } = await layoutOf(workplace, resolution, runtime);
-  const command = ['git', 'diff', '--name-only', '--diff-filter=U', '-z'];
-  const { stdout } = await runInside(runtime, container.id, command, { workdir });
-  return stdout.split('\0').filter((path) => path !== '');
-}
-
-/**
- * A conflict without markers (a file that one side deleted, a binary) cannot be seen to be resolved: somebody must have
- * touched it, or said so with `git add` or `git rm`.
- */
-async function refuseUndecided(
-  workplace: Workplace,
-  { name, at, record }: Resolution,
-  unmerged: readonly string[],
-): Promise<void> {
-  const { left, files, remembered } = record.conflict;
-  const touched = new Set((await workplace.repository.treeChanges(left, at.tip)).map(({ path }) => textOf(path)));
-  const settled = new Set(remembered.map((path) => textOf(path as BytePath)));
-  const candidates = files
-    .map(({ path, kind }) => ({ path: textOf(path as BytePath), kind }))
-    .filter(({ path }) => unmerged.includes(path) && !touched.has(path) && !settled.has(path));
-  const undecided = await withoutMarkers(workplace, left, candidates);
-  const [first] = undecided;
-  if (first === undefined) return;
-  const more = undecided.length > 1 ? ` and ${undecided.length - 1} more` : '';
-  throw new CoppiceError('refused', 'unresolved', `${first.path}${more} in ${name} is not resolved (${first.kind}).`, {
-    hint: `Say which it shall be inside: \`coppice exec ${name} -- git add ${first.path}\` keeps the file as it is there, \`git rm\` removes it.`,
-    data: { name, files: undecided },
-  });
-}
-
-/** Those with markers were looked at already, or their markers are allowed. */
-async function withoutMarkers<File extends { readonly path: string }>(
-  { repository }: Workplace,
-  left: Oid,
-  files: readonly File[],
-): Promise<readonly File[]> {
-  const contents = await repository.readBlobsAt(files.map(({ path }) => ({ treeish: left, path })));
-  return files.filter((_, index) => {
-    const content = contents[index];
-    return content === undefined || countConflicts(content) === 0;
-  });
-}
-
-function noGit({ name }: Resolution): CoppiceError {
-  return new CoppiceError('unavailable', 'no-git-inside', `The image of ${name} has no git to commit with.`, {
-    hint: 'Use an image that has git.',
-  });
 }

@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
+import { openApprovals } from './config/approvals.ts';
 import { parseEnvironmentFile } from './config/environment-file.ts';
 import { askedRuntime, networkLeftOut, resolveSpec } from './config/resolve.ts';
 import { loadSettings, type UserSettings } from './config/settings.ts';
-import { registrationId } from './domain/directories.ts';
+import { fingerprintFile, registrationId } from './domain/directories.ts';
+import { hostRequestOf } from './domain/host-access.ts';
 import { defaultBranchPrefix } from './domain/ref-layout.ts';
 import { machineImage } from './domain/spec.ts';
 import { cacheDirectory } from './environment/running-execs.ts';
@@ -65,7 +67,8 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
     const told = ({ message }: { readonly message: string }) => report(message);
     return docker.buildBaseImage({ repository: 'localhost/coppice-base', node: process.execPath, report: told });
   };
-  const request = (wanted: CheckpointerFor) => checkpointerRequest(wanted, commonDirectory, settings);
+  const fingerprints = fingerprintFile(surroundings.dataDirectory, id);
+  const request = (wanted: CheckpointerFor) => checkpointerRequest(wanted, { commonDirectory, fingerprints }, settings);
   return {
     surroundings,
     repository,
@@ -78,7 +81,7 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
         git,
         branchPrefix: settings.branchPrefix ?? defaultBranchPrefix,
         cacheOf: (name) => cacheDirectory(commonDirectory, name),
-        searchFor: (allow) => secretSearch(settings, allow),
+        searchFor: (allow) => secretSearch(settings, allow, fingerprints),
       });
     }),
     worktrees: whenNeeded(async () => {
@@ -110,14 +113,21 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
       const leftOut = networkLeftOut(sources);
       if (leftOut !== undefined) report(leftOut);
       const runtime = await runtimes.get(spec.runtime);
-      if (spec.image !== machineImage) return { spec, runtime };
-      return { spec: { ...spec, image: await buildBaseImage(report) }, runtime };
+      const asked = hostRequestOf(sources.file);
+      if (spec.image !== machineImage) return { spec, runtime, asked };
+      return { spec: { ...spec, image: await buildBaseImage(report) }, runtime, asked };
     },
     checkOf: (bytes) => parseEnvironmentFile(bytes).check,
+    hostRequestIn: (bytes) => hostRequestOf(parseEnvironmentFile(bytes)),
+    approvals: openApprovals(surroundings.stateDirectory, repository),
+    resolveSecret: async (name, reference) =>
+      (await import('./config/secrets.ts')).resolveSecret(name, reference, surroundings),
+    rememberSecrets: async (values) =>
+      (await import('./config/fingerprint-file.ts')).rememberSecrets(fingerprints, values),
     buildBaseImage,
     async sieve(allow) {
       const { sieveFor } = await import('./git/leaks/sieve.ts');
-      return sieveFor(holdLimits(settings), secretSearch(settings, allow));
+      return sieveFor(holdLimits(settings), secretSearch(settings, allow, fingerprints));
     },
     async openCheckpointer(wanted) {
       const { openCheckpointer } = await import('./git/checkpoint/open-checkpointer.ts');
@@ -174,7 +184,7 @@ function whenNeeded<Adapter extends object>(load: () => Promise<Adapter>): Adapt
 
 function checkpointerRequest(
   wanted: CheckpointerFor,
-  commonDirectory: string,
+  { commonDirectory, fingerprints }: { readonly commonDirectory: string; readonly fingerprints: string },
   settings: UserSettings,
 ): CheckpointerRequest {
   return {
@@ -185,7 +195,7 @@ function checkpointerRequest(
     cache: join(cacheDirectory(commonDirectory, wanted.name), 'stat-cache'),
     registration: join(commonDirectory, 'worktrees', registrationId(wanted.name)),
     limits: holdLimits(settings),
-    secrets: secretSearch(settings, wanted.allow),
+    secrets: secretSearch(settings, wanted.allow, fingerprints),
   };
 }
 
@@ -194,8 +204,8 @@ function holdLimits({ hold }: UserSettings): HoldLimits {
   return { fileBytes, checkpointBytes, checkpointFiles, lfsBytes };
 }
 
-function secretSearch({ hold }: UserSettings, allow: readonly string[]): SecretSearch | 'off' {
-  return hold?.secrets === 'off' ? 'off' : { allow: [...(hold?.allow ?? []), ...allow], values: [] };
+function secretSearch({ hold }: UserSettings, allow: readonly string[], fingerprints: string): SecretSearch {
+  return { patterns: hold?.secrets ?? 'on', allow: [...(hold?.allow ?? []), ...allow], fingerprints };
 }
 
 function definedOf<Shape extends object>(given: Shape): { [Key in keyof Shape]: NonNullable<Shape[Key]> } {

@@ -12,6 +12,7 @@ import { surroundingsOf } from '../platform/surroundings.ts';
 import { version } from '../version.ts';
 import { type GlobalOptions, splitArguments } from './arguments.ts';
 import { commandOf, type Given } from './command.ts';
+import { confirmOn } from './confirm.ts';
 import { answerText, eventText, failureOf, reportText, styleOf, wantsColour } from './output.ts';
 import { callerStreams, nowhere } from './streams.ts';
 
@@ -99,6 +100,9 @@ async function runOperation(
     // Not argv[1]: npm and npx start us through a link.
     program: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
     streams,
+    ...(process.stdin.isTTY && process.stderr.isTTY && !globals.json
+      ? { confirm: confirmOn(process.stdin, process.stderr) }
+      : {}),
   });
   try {
     const output = await operation.run(context, input);

@@ -1,6 +1,7 @@
 /** What a new environment is made of: options first, then the repository's file, then the user's settings. Pure. */
 import type { ResolvedSpec } from '../domain/environment.ts';
 import { CoppiceError } from '../domain/error.ts';
+import { hostRequestOf, joinRequests } from '../domain/host-access.ts';
 import type { Limits, RuntimeKind, Spec } from '../domain/spec.ts';
 import { environmentFile } from './environment-file.ts';
 import { type ResolvedNetwork, resolveNetwork } from './network.ts';
@@ -47,7 +48,7 @@ export function resolveSpec(sources: SpecSources): ResolvedSpec {
     limits: { ...defaultLimits(machine), ...settings.limits, ...file.limits, ...flags.limits },
     network: networkOf(sources).network,
     environment: { ...file.environment, ...flags.environment },
-    root: flags.root ?? file.root ?? false,
+    ...hostAccess(sources),
     setup: flags.setup ?? file.setup ?? null,
     ...(file.merge === undefined && flags.merge === undefined ? {} : { merge: { ...file.merge, ...flags.merge } }),
     ...allowed([...(file.hold?.allow ?? []), ...(flags.hold?.allow ?? [])]),
@@ -68,6 +69,16 @@ export function networkLeftOut(sources: Omit<SpecSources, 'machine'>): string | 
   }
   const flags = hosts.map((host) => `--allow-host ${host}`).join(' ');
   return `${environmentFile} asks for hosts that your settings do not allow: ${hosts.join(', ')}. ${flags} allows them.`;
+}
+
+/** A secret or a mount of the options takes the place of one of the file with the same name or target. */
+function hostAccess({ flags, file, settings }: SpecSources): Pick<ResolvedSpec, 'root' | 'secrets' | 'mounts'> {
+  const { secrets, mounts } = joinRequests([settings, file, flags].map(hostRequestOf));
+  return {
+    root: flags.root ?? file.root ?? false,
+    ...(Object.keys(secrets).length === 0 ? {} : { secrets: { ...secrets } }),
+    ...(mounts.length === 0 ? {} : { mounts: [...mounts] }),
+  };
 }
 
 function allowed(allow: readonly string[]): Pick<ResolvedSpec, 'hold'> {

@@ -15,6 +15,9 @@ export const settingsSchema = z.strictObject({
   runtime: specSchema.shape.runtime,
   limits: z.optional(limitsSchema),
   network: specSchema.shape.network,
+  /** On top of what a repository asks for, in every environment. */
+  secrets: specSchema.shape.secrets,
+  mounts: specSchema.shape.mounts,
   /** `off`: nothing is watched in the background, checkpoints are made when a command is run. */
   daemon: z.optional(z.enum(['auto', 'off'])),
   /** What branches begin with; it ends in `/`. Default `coppice/`. */

@@ -38,6 +38,11 @@ export function baseStoreDirectory(dataDirectory: string, repositoryId: string):
   return join(repositoryDirectory(dataDirectory, repositoryId), '.base.git');
 }
 
+/** Fingerprints of the secrets that environments of the repository were given. */
+export function fingerprintFile(dataDirectory: string, repositoryId: string): string {
+  return join(repositoryDirectory(dataDirectory, repositoryId), '.fingerprints');
+}
+
 /** Holds the path of the common git directory, in a repository's directory: for the daemon, which starts from there. */
 export const repositoryFile = '.repository';
 

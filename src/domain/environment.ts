@@ -16,6 +16,9 @@ export const resolvedSpecSchema = z.object({
   setup: z.nullable(z.string()),
   /** Absent where nothing is made anew. */
   merge: z.optional(mergeRulesSchema),
+  /** Absent where there are none. */
+  secrets: z.optional(z.record(z.string(), z.object({ from: z.string(), as: z.enum(['variable', 'file']) }))),
+  mounts: z.optional(z.array(z.object({ source: z.string(), target: z.string(), readOnly: z.boolean() }))),
   /** Absent in records made before there was a search for secrets, and where nothing is allowed. */
   hold: z.optional(z.object({ allow: z.array(z.string()) })),
 });

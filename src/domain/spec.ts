@@ -1,6 +1,7 @@
 /** What an environment is made of. Written in `.coppice/environment.json`, in user settings, or on the command line. */
 import * as z from 'zod/mini';
 import { networkWishSchema } from './network.ts';
+import { isSecretName, isSecretReference, referenceForms } from './secret-reference.ts';
 
 export const runtimeKinds = ['docker', 'sandbox'] as const;
 export type RuntimeKind = (typeof runtimeKinds)[number];
@@ -30,6 +31,36 @@ export const mergeRulesSchema = z.strictObject({
   regenerate: z.optional(z.record(z.string().check(z.minLength(1)), z.string().check(z.minLength(1)))),
 });
 
+const reference = z.string().check(z.refine(isSecretReference, { error: `must be ${referenceForms}` }));
+
+/** By the name of the environment variable. `as: file`: the variable is the path of a file with the value. */
+export const secretsSchema = z.record(
+  z.string().check(z.refine(isSecretName, { error: 'is no name for a secret: letters, digits and _ only' })),
+  z.union([reference, z.strictObject({ from: reference, as: z.optional(z.enum(['variable', 'file'])) })], {
+    error: `must be a reference, never a value: ${referenceForms}`,
+  }),
+);
+
+/** Where nothing of the host can appear: the workspace, coppice's own directories, the kernel's. */
+const ownTarget = /^\/(?:$|(?:workspace|coppice|proc|sys|dev)(?:\/|$))/;
+
+function isMountTarget(path: string): boolean {
+  return /^(?:\/(?!\.{0,2}(?:\/|$))[^/\0]+)+$/.test(path) && !ownTarget.test(path);
+}
+
+export const mountSchema = z.strictObject({
+  /** A path of the host: absolute, `~/…`, or relative to the top of the repository. */
+  source: z.string().check(z.minLength(1)),
+  /** Inside. */
+  target: z.string().check(
+    z.refine(isMountTarget, {
+      error: 'must be an absolute path outside /workspace, /coppice, /proc, /sys and /dev',
+    }),
+  ),
+  /** Default true. */
+  readOnly: z.optional(z.boolean()),
+});
+
 export const specSchema = z.strictObject({
   /** OCI image reference. */
   image: z.optional(z.string().check(z.minLength(1))),
@@ -38,6 +69,10 @@ export const specSchema = z.strictObject({
   network: z.optional(networkWishSchema),
   /** Environment variables of every exec. Not for secrets: they are stored in git. */
   environment: z.optional(z.record(z.string(), z.string())),
+  /** Given to each exec; what is stored is where the value is had from. */
+  secrets: z.optional(secretsSchema),
+  /** Files and directories of the host. */
+  mounts: z.optional(z.array(mountSchema)),
   /** Whether `exec --root` is allowed. */
   root: z.optional(z.boolean()),
   /** Shell command run once after creation, in the workspace. */

@@ -6,7 +6,9 @@ import { CoppiceError } from '../domain/error.ts';
 import { allowedHosts, modeOf } from '../domain/network.ts';
 import type { OpenPipe } from '../git/transport.ts';
 import { type Container, type ContainerRequest, labels, type Mount, type Runtime } from '../runtime/runtime.ts';
+import { requireApprovedEnvironment } from './approval.ts';
 import type { Environment } from './environment.ts';
+import { refuseOverlay, refuseUnsafe } from './mount-risks.ts';
 import type { Workplace } from './workplace.ts';
 
 export function labelsOf(workplace: Workplace, name: string): Record<string, string> {
@@ -49,6 +51,10 @@ export async function containerRequest(
   ];
   if (layout.mountsGitFile)
     mounts.push({ source: gitFileOf(environment), target: `${layout.tree}/.git`, readOnly: true });
+  const access = await requireApprovedEnvironment(workplace, environment);
+  await refuseUnsafe(workplace, access.mounts);
+  refuseOverlay(layout, access.mounts);
+  mounts.push(...access.mounts);
   return {
     name: `coppice-${repository.id}-${name}-${workplace.installation.slice(0, 6)}`,
     image: record.spec.image,
@@ -93,6 +99,8 @@ export async function runningContainer(workplace: Workplace, environment: Enviro
  */
 export async function ensureRunning(workplace: Workplace, environment: Environment): Promise<Container> {
   const runtime = await workplace.runtime(environment.record.spec.runtime);
+  // What is mounted is looked up again at the start: links may lead elsewhere by now.
+  await requireApprovedEnvironment(workplace, environment);
   const existing = await fittingContainer(workplace, environment, runtime);
   const container = existing ?? (await runtime.create(await containerRequest(workplace, environment, runtime)));
   const { network } = environment.record.spec;

@@ -5,14 +5,18 @@ import { checkpointMessage } from '../domain/checkpoint.ts';
 import type { EnvironmentRecord } from '../domain/environment.ts';
 import { type EnvironmentName, parseEnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
+import { hostRequestOf } from '../domain/host-access.ts';
 import type { Oid } from '../domain/oid.ts';
 import { refsOf } from '../domain/ref-layout.ts';
 import { parseRefName, type RefName } from '../domain/ref-name.ts';
 import type { Spec } from '../domain/spec.ts';
 import { thisProcess } from '../platform/liveness.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { hostAccessOf } from './access.ts';
+import { type Confirm, grant, questionOf, requireApproval } from './approval.ts';
 import { directoriesFor, type Environment } from './environment.ts';
 import { dismantle, materialize, type Timings } from './materialize.ts';
+import { refuseUnsafe } from './mount-risks.ts';
 import { recordFile, serializeRecord, updateRecord, writeFirstRecord } from './record.ts';
 import { deleteReferences } from './references.ts';
 import { runSetup } from './setup.ts';
@@ -25,6 +29,8 @@ export interface CreateRequest extends StartRequest {
   readonly flags: Spec;
   /** Carries the checkout's uncommitted and untracked files along, as a first checkpoint. */
   readonly withChanges: boolean;
+  /** For what the repository's file asks for. */
+  readonly confirm?: Confirm | undefined;
 }
 
 export interface Created {
@@ -43,7 +49,7 @@ export async function createEnvironment(
 ): Promise<Created> {
   const name = request.name === undefined ? undefined : parseEnvironmentName(request.name);
   const [start] = await Promise.all([startOf(workplace, request), workplace.repository.requireGit()]);
-  const { record, runtime } = await plan(workplace, request, start, report);
+  const { record, runtime, access } = await plan(workplace, request, start, report);
   const changes = request.withChanges ? await changesOfCheckout(workplace, record) : undefined;
   if (record.spec.image !== null) {
     await runtime.prepareImage(record.spec.image, ({ message }) => report(message), signal);
@@ -55,6 +61,8 @@ export async function createEnvironment(
     const named: EnvironmentRecord = { ...record, name: free, branch };
     return { record: named, base: start.base, tip: await firstTip(workplace, named, beginning) };
   });
+  // The rest of it the user has asked for by hand, or in the settings.
+  await grant(workplace, environment, access);
   const built = await build(workplace, environment, runtime, report, signal);
   return { ...built, left: changes?.held ?? [] };
 }
@@ -71,7 +79,11 @@ interface Changed extends Start {
 async function plan(workplace: Workplace, request: CreateRequest, start: Start, report: Report) {
   const { repository, surroundings } = workplace;
   const file = await repository.readBlobAt(start.base, '.coppice/environment.json');
-  const { spec, runtime } = await workplace.planSpec(request.flags, file, report);
+  const { spec, runtime, asked } = await workplace.planSpec(request.flags, file, report);
+  const question = await questionOf(workplace, 'repository', await hostAccessOf(workplace, asked));
+  await requireApproval(workplace, question, approveCommand(request), request.confirm);
+  const access = await hostAccessOf(workplace, hostRequestOf(spec));
+  await refuseUnsafe(workplace, access.mounts);
   const record: Omit<EnvironmentRecord, 'name' | 'branch'> = {
     version: 1,
     title: request.title ?? null,
@@ -82,7 +94,11 @@ async function plan(workplace: Workplace, request: CreateRequest, start: Start, 
     author: await authorOf(workplace),
     spec,
   };
-  return { record, runtime };
+  return { record, runtime, access };
+}
+
+function approveCommand({ from }: CreateRequest): string {
+  return `coppice approve${from === undefined ? '' : ` --from ${from}`}`;
 }
 
 /** How many generated names are tried before giving up. */

@@ -5,10 +5,13 @@ import { finished } from 'node:stream/promises';
 import type { Held } from '../domain/change.ts';
 import type { ExecRecord } from '../domain/environment.ts';
 import { CoppiceError } from '../domain/error.ts';
+import { type Mask, type Masking, maskingOf } from '../domain/mask.ts';
 import type { Denial } from '../domain/network.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { Leak } from '../git/leaks.ts';
 import type { ExecEnd, ExecRequest, Execution, Runtime } from '../runtime/runtime.ts';
+import type { NamedSecret } from './access.ts';
+import { type Confirm, requireApprovedEnvironment } from './approval.ts';
 import { bringInOutside } from './commit.ts';
 import { layoutOf, runInside, runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
@@ -18,6 +21,7 @@ import { denialsOf, deniedBetween } from './network.ts';
 import { type Reconciled, reconcile } from './reconcile.ts';
 import { type RecordFile, updateRecord } from './record.ts';
 import { describeCommand, noteExec } from './running-execs.ts';
+import { type Delivery, deliverSecrets } from './secrets.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface ExecOptions {
@@ -32,6 +36,14 @@ export interface ExecOptions {
   readonly stdin?: Readable;
   readonly stdout?: Writable;
   readonly stderr?: Writable;
+  /** On top of the environment's own. */
+  readonly secrets?: readonly NamedSecret[];
+  /** Without the environment's own. */
+  readonly withoutSecrets?: boolean;
+  /** Show secrets on the way to the caller's streams; what is stored is masked all the same. */
+  readonly showSecrets?: boolean;
+  /** For what is not approved yet. */
+  readonly confirm?: Confirm;
   /** Called once it runs: for resizes and signals. */
   readonly onStart?: (execution: Execution) => void;
 }
@@ -58,29 +70,38 @@ export async function execInside(
 ): Promise<Executed> {
   const { runtime, container } = await runningContainer(workplace, environment);
   if (options.root && !environment.record.spec.root) throw rootRefused(environment);
+  const access = await requireApprovedEnvironment(workplace, environment, options.confirm);
   if (environment.at.outside !== undefined) await bringInOutside(workplace, environment);
   // Without a daemon nobody has looked at what was edited before: it must not be put down to this command.
   if (!(await isWatched(workplace, environment))) await reconcile(workplace, environment, { cause: 'edit', execs: [] });
   const deniedBefore = await denialsOf(environment, runtime, container);
+  const secrets = [...(options.withoutSecrets ? [] : access.secrets), ...(options.secrets ?? [])];
+  const recipient = { runtime, containerId: container.id, root: options.root ?? false };
+  const delivery = await deliverSecrets(workplace, latestOf(secrets), recipient);
+  const shown = shownCommand(options).map(delivery.masking.text);
   const id = newExecId(workplace.now());
   const startedAt = workplace.now();
-  const forget = await noteExec(workplace, environment.name, id, shownCommand(options));
+  const forget = await noteExec(workplace, environment.name, id, shown);
   const output = { stdout: new Excerpt(), stderr: new Excerpt() };
   let end: ExecEnd;
   let after: Reconciled;
   try {
-    const execution = await runtime.exec(container.id, requestOf(options));
-    options.onStart?.(execution);
-    end = await stream(execution, options, output);
+    try {
+      const execution = await runtime.exec(container.id, requestOf(options, delivery));
+      options.onStart?.(execution);
+      end = await stream(execution, options, output, delivery.masking);
+    } finally {
+      await delivery.clear();
+    }
     if (options.root) await giveBack(workplace, environment, runtime, container.id);
     // Still noted: should the daemon be the first to see the last changes, it names the same cause.
-    after = await reconcile(workplace, environment, { cause: causeOfEnd(options, end), execs: [id] });
+    after = await reconcile(workplace, environment, { cause: causeOfEnd(shown, end), execs: [id] });
   } finally {
     await forget();
   }
   const record: ExecRecord = {
     id,
-    command: [...shownCommand(options)],
+    command: [...shown],
     startedAt: startedAt.toISOString(),
     endedAt: workplace.now().toISOString(),
     exit: end.status,
@@ -105,9 +126,14 @@ function shownCommand({ label, command }: ExecOptions): readonly string[] {
   return label === undefined ? command : [label];
 }
 
-function causeOfEnd(options: ExecOptions, end: ExecEnd): string {
+/** Of two with one name the latter, which somebody asked for by hand. */
+function latestOf(secrets: readonly NamedSecret[]): readonly NamedSecret[] {
+  return [...new Map(secrets.map((secret) => [secret.name, secret])).values()];
+}
+
+function causeOfEnd(shown: readonly string[], end: ExecEnd): string {
   const how = end.timedOut ? ' (timed out)' : end.status === 0 ? '' : ` (exit ${end.status})`;
-  return `exec ${describeCommand(shownCommand(options))}${how}`;
+  return `exec ${describeCommand(shown)}${how}`;
 }
 
 async function isWatched(workplace: Workplace, { name }: Environment): Promise<boolean> {
@@ -124,9 +150,9 @@ async function giveBack(workplace: Workplace, environment: Environment, runtime:
   await runInside(runtime, id, ['sh', '-c', script, 'sh', tree, home], { root: true, environment: variables });
 }
 
-function requestOf(options: ExecOptions): ExecRequest {
+function requestOf(options: ExecOptions, delivery: Delivery): ExecRequest {
   return {
-    command: options.command,
+    command: delivery.wrap(options.command),
     stdin: options.stdin !== undefined,
     root: options.root ?? false,
     ...(options.environment === undefined ? {} : { environment: options.environment }),
@@ -140,6 +166,7 @@ async function stream(
   execution: Execution,
   options: ExecOptions,
   output: { readonly stdout: Excerpt; readonly stderr: Excerpt },
+  masking: Masking,
 ): Promise<ExecEnd> {
   const input = options.stdin;
   if (input !== undefined && execution.stdin !== undefined) {
@@ -147,9 +174,13 @@ async function stream(
     execution.stdin.on('error', () => undefined);
     input.pipe(execution.stdin);
   }
+  const mask = () => ({
+    shown: (options.showSecrets ? maskingOf([]) : masking).stream({ interactive: options.terminal !== undefined }),
+    kept: masking.stream(),
+  });
   await Promise.all([
-    pass(execution.stdout, options.stdout, output.stdout),
-    pass(execution.stderr, options.stderr, output.stderr),
+    pass(execution.stdout, options.stdout, output.stdout, mask()),
+    pass(execution.stderr, options.stderr, output.stderr, mask()),
   ]);
   const end = await execution.end;
   if (input !== undefined && execution.stdin !== undefined) {
@@ -160,14 +191,19 @@ async function stream(
 }
 
 /** With back-pressure; a reader that went away (`| head`) does not stop the command's output from being drained. */
-async function pass(from: Readable, to: Writable | undefined, excerpt: Excerpt): Promise<void> {
+async function pass(
+  from: Readable,
+  to: Writable | undefined,
+  excerpt: Excerpt,
+  { shown, kept }: { readonly shown: Mask; readonly kept: Mask },
+): Promise<void> {
   let gone = false;
   to?.once('error', () => {
     gone = true;
   });
   from.on('data', (chunk: Buffer) => {
-    excerpt.add(chunk);
-    if (to === undefined || gone || to.write(chunk)) return;
+    excerpt.add(kept.push(chunk));
+    if (to === undefined || gone || to.write(shown.push(chunk))) return;
     from.pause();
     const resume = () => from.resume();
     to.once('drain', resume);
@@ -175,6 +211,9 @@ async function pass(from: Readable, to: Writable | undefined, excerpt: Excerpt):
     to.once('close', resume);
   });
   await finished(from, { writable: false });
+  excerpt.add(kept.end());
+  const last = shown.end();
+  if (to !== undefined && !gone && last.length > 0) to.write(last);
 }
 
 async function recordExec(

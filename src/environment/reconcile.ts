@@ -5,6 +5,7 @@ import type { Cause } from '../domain/checkpoint.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { CheckpointResult } from '../git/checkpointer.ts';
+import { requireApprovedEnvironment } from './approval.ts';
 import { findContainer } from './container.ts';
 import { checkpointerRequest, type Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
@@ -140,6 +141,8 @@ export async function withContainerRunning<Result>(
     });
   }
   if (container.state === 'running') return body();
+  // What is mounted is looked up again at the start: links may lead elsewhere by now.
+  await requireApprovedEnvironment(workplace, environment);
   const runtime = await workplace.runtime(environment.record.spec.runtime);
   await runtime.start(container.id);
   try {

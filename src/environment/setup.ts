@@ -1,7 +1,9 @@
 /** Runs the spec's setup command once, inside, before anybody else gets in. */
+import { requireApprovedEnvironment } from './approval.ts';
 import { runInside, runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
 import { denialsOf } from './network.ts';
+import { deliverSecrets } from './secrets.ts';
 import type { Report, Workplace } from './workplace.ts';
 
 /** An hour: dependencies of large projects take long. */
@@ -17,12 +19,15 @@ export async function runSetup(
   if (setup === null) return 'ready';
   report(`setup: ${setup}`);
   const { runtime, container } = await runningContainer(workplace, environment);
-  const command = ['sh', '-c', setup];
+  const { secrets } = await requireApprovedEnvironment(workplace, environment);
+  const delivery = await deliverSecrets(workplace, secrets, { runtime, containerId: container.id, root: false });
+  const command = delivery.wrap(['sh', '-c', setup]);
   const done = await runInside(runtime, container.id, command, { timeoutSeconds: setupTimeoutSeconds });
+  await delivery.clear();
   const { total } = await denialsOf(environment, runtime, container);
   if (total > 0) report(`The allowlist denied ${total} requests: \`coppice status ${environment.name}\` lists them.`);
   if (done.status === 0) return 'ready';
-  const said = `${done.stdout}${done.stderr}`.trim().split('\n').slice(-20).join('\n');
+  const said = delivery.masking.text(`${done.stdout}${done.stderr}`).trim().split('\n').slice(-20).join('\n');
   report(`setup ended with status ${done.status}:\n${said}`);
   return 'setup-failed';
 }

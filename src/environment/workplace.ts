@@ -3,7 +3,9 @@ import type { BytePath } from '../domain/byte-path.ts';
 import type { EnvironmentDirectories } from '../domain/directories.ts';
 import type { ResolvedSpec } from '../domain/environment.ts';
 import type { EnvironmentName } from '../domain/environment-name.ts';
+import type { HostRequest } from '../domain/host-access.ts';
 import type { RefName } from '../domain/ref-name.ts';
+import type { SecretReference } from '../domain/secret-reference.ts';
 import type { RuntimeKind, Spec } from '../domain/spec.ts';
 import type { Checkpointer } from '../git/checkpointer.ts';
 import type { LeakSearch } from '../git/leaks.ts';
@@ -13,6 +15,7 @@ import type { Transport } from '../git/transport.ts';
 import type { Worktrees } from '../git/worktree.ts';
 import type { Surroundings } from '../platform/surroundings.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { Approvals } from './approvals.ts';
 
 /** Narration of a longer step, one line. */
 export type Report = (message: string) => void;
@@ -97,9 +100,22 @@ export interface Workplace {
     flags: Spec,
     file: Buffer | undefined,
     report: Report,
-  ): Promise<{ readonly spec: ResolvedSpec; readonly runtime: Runtime }>;
+  ): Promise<{
+    readonly spec: ResolvedSpec;
+    readonly runtime: Runtime;
+    /** What the repository's file asks for of the machine: not to be given before it is approved. */
+    readonly asked: HostRequest;
+  }>;
   /** The check command that a repository's file asks for. */
   checkOf(file: Buffer | undefined): string | undefined;
+  /** What such a file asks for of the machine. Throws `bad-environment-file`. */
+  hostRequestIn(file: Buffer | undefined): HostRequest;
+  /** What the user lets environments of this repository have of the machine. */
+  readonly approvals: Approvals;
+  /** The value, had on the host. Throws `secret-unresolved` (kind `unavailable`), which never tells the value. */
+  resolveSecret(name: string, reference: SecretReference): Promise<Buffer>;
+  /** From then on every process holds back files with one of these values: only fingerprints are kept. */
+  rememberSecrets(values: readonly Buffer[]): Promise<void>;
   /** An image made from this machine's own programs, for the engine that answers; its reference. */
   buildBaseImage(report: Report): Promise<string>;
   /** What of the user's uncommitted changes stays behind, where these paths may look like a secret. */

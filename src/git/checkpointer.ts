@@ -26,15 +26,20 @@ export interface CheckpointerRequest {
   readonly registration: string;
   readonly limits: HoldLimits;
   /** What new and changed files are searched for before they are recorded. */
-  readonly secrets: SecretSearch | 'off';
+  readonly secrets: SecretSearch;
 }
 
-/** Files with a private key, a token or one of the values are held (`secret`), unless the recorded version has it already. */
+/** Files with a private key, a token or a secret that was given are held (`secret`), unless the recorded version has it. */
 export interface SecretSearch {
+  /** `off`: what only looks like a secret is recorded. */
+  readonly patterns: 'on' | 'off';
   /** Patterns as in .gitignore, from the top of the tree: paths that may have what looks like a secret. */
   readonly allow: readonly string[];
-  /** Secrets known by value (at least 6 bytes each): looked for in every file, allowed or not, text or not. */
-  readonly values: readonly string[];
+  /**
+   * File with the fingerprints of the secrets that were given (domain/fingerprints.ts): looked for in every file, allowed
+   * or not, text or not. Read again when it changes; there may be none.
+   */
+  readonly fingerprints: string;
 }
 
 export interface HoldLimits {

@@ -21,6 +21,7 @@ export const catalog = {
   sync: async () => (await import('./sync.ts')).sync,
   resolve: async () => (await import('./resolve.ts')).resolve,
   start: async () => (await import('./start.ts')).start,
+  approve: async () => (await import('./approve.ts')).approve,
   stop: async () => (await import('./stop.ts')).stop,
   remove: async () => (await import('./remove.ts')).remove,
   restore: async () => (await import('./restore.ts')).restore,

@@ -7,8 +7,10 @@ import { runtimeKinds, type Spec } from '../domain/spec.ts';
 import { createEnvironment } from '../environment/create.ts';
 import { listEnvironments } from '../environment/find.ts';
 import { sweepInterrupted } from '../environment/interrupted.ts';
+import { parseMount } from './mount-options.ts';
 import { describeNetwork, networkView } from './network-view.ts';
 import { flag, operation, type Style } from './operation.ts';
+import { parseSecrets, secretFacts, secretFileFacts } from './secret-options.ts';
 import { environmentView, type HeldView, heldView, renderHeld, safe, short } from './views.ts';
 
 export const create = operation({
@@ -51,6 +53,12 @@ export const create = operation({
       help: 'Processor limit, such as 1.5.',
       value: 'N',
     }),
+    secret: flag(z._default(z.array(z.string()), []), secretFacts),
+    secretFile: flag(z._default(z.array(z.string()), []), secretFileFacts),
+    mount: flag(z._default(z.array(z.string()), []), {
+      help: 'Show a file or directory of this machine inside, read-only unless :rw follows; repeatable.',
+      value: 'SOURCE:TARGET[:rw]',
+    }),
     allowRoot: flag(z._default(z.boolean(), false), { help: 'Allow exec --root in it.' }),
     withChanges: flag(z._default(z.boolean(), false), {
       help: 'Carry the uncommitted and untracked files of the checkout along, as a first checkpoint.',
@@ -68,7 +76,8 @@ export const create = operation({
       target: input.target,
       title: input.title,
       withChanges: input.withChanges,
-      flags: specOf(input),
+      flags: specOf(input, context.surroundings.cwd),
+      confirm: context.confirm,
     };
     const created = [];
     for (const name of namesFor(input.name, input.count)) {
@@ -126,9 +135,12 @@ interface SpecFlags {
   readonly memory?: string | undefined;
   readonly cpus?: number | undefined;
   readonly allowRoot: boolean;
+  readonly mount: readonly string[];
+  readonly secret: readonly string[];
+  readonly secretFile: readonly string[];
 }
 
-function specOf(input: SpecFlags): Spec {
+function specOf(input: SpecFlags, cwd: string): Spec {
   const limits = {
     ...(input.memory === undefined ? {} : { memory: parseSize(input.memory) }),
     ...(input.cpus === undefined ? {} : { cpus: input.cpus }),
@@ -139,6 +151,8 @@ function specOf(input: SpecFlags): Spec {
     ...networkOf(input),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
     ...(input.allowRoot ? { root: true } : {}),
+    ...(input.mount.length === 0 ? {} : { mounts: input.mount.map((each) => parseMount(each, cwd)) }),
+    secrets: parseSecrets(input, cwd),
   };
 }
 

@@ -1,6 +1,7 @@
 /** `exec`: a command inside; its exit status is ours. */
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
+import type { NamedSecret } from '../environment/access.ts';
 import type { Environment } from '../environment/environment.ts';
 import { execInside } from '../environment/exec.ts';
 import { findEnvironment } from '../environment/find.ts';
@@ -10,6 +11,7 @@ import type { Workplace } from '../environment/workplace.ts';
 import type { Execution } from '../runtime/runtime.ts';
 import { deniedView, summarizeDenied } from './network-view.ts';
 import { type Context, flag, nameArgument, operation } from './operation.ts';
+import { namedSecrets, parseSecrets, secretFacts, secretFileFacts } from './secret-options.ts';
 import { heldView, leakView, plainStyle, renderHeld, renderLeaks } from './views.ts';
 
 export const exec = operation({
@@ -32,6 +34,12 @@ export const exec = operation({
       short: '-e',
       value: 'K=V',
     }),
+    secret: flag(z._default(z.array(z.string()), []), secretFacts),
+    secretFile: flag(z._default(z.array(z.string()), []), secretFileFacts),
+    withoutSecrets: flag(z._default(z.boolean(), false), { help: 'Without the secrets of the environment.' }),
+    showSecrets: flag(z._default(z.boolean(), false), {
+      help: 'Do not mask secrets in the output as it streams. What is stored is masked all the same.',
+    }),
     timeout: flag(z.optional(z.coerce.number().check(z.positive())), {
       help: 'Seconds until the whole process tree inside is ended; the status is then 124.',
       value: 'S',
@@ -50,6 +58,9 @@ export const exec = operation({
       command: input.command,
       root: input.root,
       environment: parseVariables(input.env),
+      secrets: await namedSecrets(workplace, parseSecrets(input, context.surroundings.cwd)),
+      withoutSecrets: input.withoutSecrets,
+      showSecrets: input.showSecrets,
       tty: input.tty,
       ...(input.timeout === undefined ? {} : { timeoutSeconds: input.timeout }),
     });
@@ -78,6 +89,9 @@ interface Streaming {
   readonly label?: string;
   readonly root: boolean;
   readonly environment: Readonly<Record<string, string>>;
+  readonly secrets?: readonly NamedSecret[];
+  readonly withoutSecrets?: boolean;
+  readonly showSecrets?: boolean;
   readonly tty: boolean;
   readonly timeoutSeconds?: number;
 }
@@ -122,6 +136,10 @@ export async function runStreaming(
       environment: options.environment,
       onStart: joined,
       signal: giveUp.signal,
+      secrets: options.secrets ?? [],
+      withoutSecrets: options.withoutSecrets ?? false,
+      showSecrets: options.showSecrets ?? false,
+      ...(context.confirm === undefined ? {} : { confirm: context.confirm }),
       ...(options.label === undefined ? {} : { label: options.label }),
       ...(options.timeoutSeconds === undefined ? {} : { timeoutSeconds: options.timeoutSeconds }),
       ...(terminal === undefined ? {} : { terminal: terminal.size() }),

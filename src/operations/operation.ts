@@ -4,6 +4,7 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import * as z from 'zod/mini';
+import type { Confirm } from '../environment/approval.ts';
 import type { DaemonPort, Workplace } from '../environment/workplace.ts';
 import type { Surroundings } from '../platform/surroundings.ts';
 
@@ -56,6 +57,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Absent where there is nobody to stream to. */
   readonly streams?: Streams;
+  /** Shows text to a person and asks for a yes. Absent where there is nobody to ask. */
+  readonly confirm?: Confirm;
   /** The daemon, which needs no repository. */
   daemon(): Promise<DaemonPort>;
   /** The same operations somewhere else: another directory, another home. The caller closes it. */

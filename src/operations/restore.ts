@@ -2,6 +2,7 @@
 import * as z from 'zod/mini';
 import { parseEnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError } from '../domain/error.ts';
+import { type Confirm, requireApprovedEnvironment } from '../environment/approval.ts';
 import { dismantle, materialize } from '../environment/materialize.ts';
 import { putHeld } from '../environment/put-held.ts';
 import { putSubmodules } from '../environment/put-submodules.ts';
@@ -33,7 +34,7 @@ export const restore = operation({
     const chosen = from === undefined ? trashed.at(-1) : trashed.find(({ ref }) => ref === from);
     if (chosen === undefined) throw nothingThere(name ?? from ?? '', trashed);
     const back = await bringBackReferences(workplace, chosen);
-    await rebuild(workplace, back);
+    await rebuild(workplace, back, context.confirm);
     await workplace.repository.updateRefs(
       [{ name: chosen.ref, before: chosen.oid, after: null }],
       `coppice: restored ${chosen.name}`,
@@ -49,8 +50,13 @@ export const restore = operation({
 });
 
 /** Files, container and held files; when that fails the references go again and the trash entry still has everything. */
-async function rebuild(workplace: Workplace, { environment, held }: BroughtBack): Promise<void> {
+async function rebuild(
+  workplace: Workplace,
+  { environment, held }: BroughtBack,
+  confirm: Confirm | undefined,
+): Promise<void> {
   try {
+    await requireApprovedEnvironment(workplace, environment, confirm);
     const runtime = await workplace.runtime(environment.record.spec.runtime);
     await materialize(workplace, environment, runtime);
     await putSubmodules(workplace, environment);

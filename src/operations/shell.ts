@@ -16,8 +16,9 @@ export const shell = operation({
   input: z.strictObject({
     name: nameArgument(),
     root: flag(z._default(z.boolean(), false), { help: 'As root, where the environment allows it.' }),
+    withoutSecrets: flag(z._default(z.boolean(), false), { help: 'Without the secrets of the environment.' }),
   }),
-  async run(context, { name, root }) {
+  async run(context, { name, root, withoutSecrets }) {
     const workplace = await context.workplace();
     const environment = await waitUntilReady(workplace, await findEnvironment(workplace, name), context.signal);
     const tty = context.streams?.terminal !== undefined;
@@ -29,6 +30,7 @@ export const shell = operation({
       label: 'shell',
       root,
       environment: variables,
+      withoutSecrets,
       tty,
     });
     return {

@@ -10,6 +10,7 @@ import { describeNetwork, networkView } from './network-view.ts';
 import { nameArgument, operation, type Style } from './operation.ts';
 import { renderResolution, resolutionView } from './resolution-view.ts';
 import {
+  accessView,
   age,
   columns,
   commitView,
@@ -18,6 +19,7 @@ import {
   heldView,
   leakView,
   mergedView,
+  renderAccess,
   renderHeld,
   renderLeaks,
   safe,
@@ -42,13 +44,14 @@ export const show = operation({
     const { repository } = workplace;
     const { at } = environment;
     const start = await startOfWork(workplace, environment);
-    const [containers, commits, tail, files, merged, leaks] = await Promise.all([
+    const [containers, commits, tail, files, merged, leaks, access] = await Promise.all([
       containersByName(workplace, [environment]),
       repository.log({ start: at.head, exclude: [start] }),
       repository.log({ start: at.tip, exclude: [at.head] }),
       repository.diffStat(start, at.tip),
       mergedState(workplace, environment),
       findLeaks(workplace, environment),
+      accessView(workplace, environment),
     ]);
     return {
       ...environmentView(environment),
@@ -56,6 +59,7 @@ export const show = operation({
       ...mergedView(merged),
       operation: underWay ?? null,
       spec: environment.record.spec,
+      access,
       author: environment.record.author,
       commits: commits.map(commitView),
       checkpoints: tail.length,
@@ -78,6 +82,7 @@ export const show = operation({
     const parts = [
       `${style.bold(it.name)}${it.title === null ? '' : `  ${safe(it.title)}`}`,
       columns(facts.map(([key = '', value = '']) => [`  ${style.dim(key)}`, value])),
+      renderAccess(it.access, it.name, style),
       ...it.commits.map(({ oid, subject }) => `  ${style.yellow(short(oid))} ${safe(subject)}`),
       it.checkpoints === 0 ? '' : `  ${style.dim(`${count(it.checkpoints, 'checkpoint')} since`)}`,
       it.conflict === null ? renderFiles(it.files, style) : renderResolution(it.conflict, style),

@@ -2,6 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import * as z from 'zod/mini';
 import { networkModes } from '../domain/network.ts';
+import { requireApprovedEnvironment } from '../environment/approval.ts';
 import { bringInOutside } from '../environment/commit.ts';
 import { ensureRunning } from '../environment/container.ts';
 import { findEnvironment } from '../environment/find.ts';
@@ -38,6 +39,7 @@ export const start = operation({
   async run(context, { name, network: mode, allowHost: allow, denyHost: deny }) {
     const workplace = await context.workplace();
     const found = await waitUntilReady(workplace, await findEnvironment(workplace, name), context.signal);
+    await requireApprovedEnvironment(workplace, found, context.confirm);
     const wanted = changedNetwork(found.name, found.record.spec.network, { mode, allow, deny });
     const environment = isMaterialized(found)
       ? await changeNetwork(workplace, found, wanted)

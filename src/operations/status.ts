@@ -10,7 +10,18 @@ import { containersByName, paintState } from './list.ts';
 import { deniedView, describeNetwork, networkView, renderDenied } from './network-view.ts';
 import { nameArgument, operation, type Style } from './operation.ts';
 import { count } from './show.ts';
-import { age, environmentView, heldView, leakView, renderHeld, renderLeaks, safe, stateOf } from './views.ts';
+import {
+  accessView,
+  age,
+  environmentView,
+  heldView,
+  leakView,
+  renderAccess,
+  renderHeld,
+  renderLeaks,
+  safe,
+  stateOf,
+} from './views.ts';
 
 export const status = operation({
   name: 'status',
@@ -24,13 +35,14 @@ export const status = operation({
     const { environment, held, operation: underWay, notImported } = reconciled;
     const { repository, daemon } = workplace;
     const { at } = environment;
-    const [containers, tail, tip, execs, facts, leaks] = await Promise.all([
+    const [containers, tail, tip, execs, facts, leaks, access] = await Promise.all([
       containersByName(workplace, [environment]),
       repository.log({ start: at.tip, exclude: [at.head] }),
       repository.readCommit(at.tip),
       runningExecs(repository.commonDirectory, environment.name),
       daemon.facts(),
       findLeaks(workplace, environment),
+      accessView(workplace, environment),
     ]);
     const watched = facts?.environments.find(
       (each) => each.name === environment.name && each.repository === repository.id,
@@ -53,6 +65,7 @@ export const status = operation({
       watchProblem: watched?.lastError ?? watched?.reason ?? null,
       network: networkView(environment.record.spec.network),
       denied: { total: denied.total, recent: deniedView(denied.recent) },
+      access,
       held: heldView(held),
       leaks: leakView(leaks),
       problem: notImported === undefined ? null : `commits inside are not brought out yet: ${notImported.message}`,
@@ -70,6 +83,7 @@ export const status = operation({
       it.problem === null ? '' : `  ${style.red(safe(it.problem, 400))}`,
       it.network.mode === 'open' ? '' : `  network ${describeNetwork(it.network)}`,
       renderDenied(it.name, it.denied, style),
+      renderAccess(it.access, it.name, style),
       renderHeld(it.held, style),
       renderLeaks(it.leaks, style),
     ];

@@ -6,10 +6,13 @@ import { oneLine } from '../domain/checkpoint.ts';
 import { shortOid } from '../domain/oid.ts';
 import { shortName } from '../domain/ref-name.ts';
 import { visible } from '../domain/terminal-text.ts';
+import { accessOf } from '../environment/access.ts';
+import { questionOf, subjectOf } from '../environment/approval.ts';
 import type { Environment } from '../environment/environment.ts';
 import { isMaterialized } from '../environment/materialize.ts';
 import type { Verdict } from '../environment/merged.ts';
 import { otherName } from '../environment/resolution/conflict.ts';
+import type { Workplace } from '../environment/workplace.ts';
 import type { Leak } from '../git/leaks.ts';
 import type { CommitInfo, FileDiff } from '../git/repository.ts';
 import type { Container } from '../runtime/runtime.ts';
@@ -132,6 +135,27 @@ export type CommitView = ReturnType<typeof commitView>;
 export function trailerOf(body: string, key: string): string | undefined {
   const line = body.split('\n').findLast((each) => each.startsWith(`${key}: `));
   return line?.slice(key.length + 2);
+}
+
+/** What it has of this machine. */
+export async function accessView(workplace: Workplace, environment: Environment) {
+  const access = await accessOf(workplace, environment);
+  const { approved } = await questionOf(workplace, subjectOf(environment), access);
+  return {
+    mounts: access.mounts.map(({ source, target, readOnly }) => ({ source, target, readOnly })),
+    secrets: access.secrets.map(({ name, from, as }) => ({ name, from, as: as as string })),
+    root: access.root,
+    lines: access.lines,
+    approved,
+  };
+}
+export type AccessView = Awaited<ReturnType<typeof accessView>>;
+
+/** A line each; nothing for an environment that has nothing. */
+export function renderAccess({ lines, approved }: AccessView, name: string, style: Style): string {
+  const shown = lines.map((line) => `  ${line}`);
+  const missing = style.yellow(`  not approved: \`coppice approve ${name}\``);
+  return [...shown, ...(approved ? [] : [missing])].join('\n');
 }
 
 /** Text that an agent may have chosen, made harmless for a terminal. */

@@ -132,7 +132,7 @@ async function inProcess(repository: TestRepository, tree: string): Promise<Chec
       cache: join(common, 'coppice/environments/bench/stat-cache'),
       registration: join(common, 'worktrees/coppice-bench'),
       limits: defaultHoldLimits,
-      secrets: { allow: [], values: [] },
+      secrets: { allow: [], patterns: 'on', fingerprints: '/nonexistent' },
     },
     { git: hostGit(common, surroundingsOf(repository.path, repository.env)), objectFormat: 'sha1' },
   );

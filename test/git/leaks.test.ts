@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { rememberSecrets } from '../../src/config/fingerprint-file.ts';
 import { textOf } from '../../src/domain/byte-path.ts';
 import { parseEnvironmentName } from '../../src/domain/environment-name.ts';
 import { type Oid, parseOid } from '../../src/domain/oid.ts';
@@ -23,18 +24,19 @@ function scene(options: TestRepositoryOptions & { readonly secrets?: 'off' } = {
   const repository = makeRepository(options);
   repository.git('checkout', '-q', '-b', 'coppice/one');
   const cache = join(repository.directory, 'cache');
+  const fingerprints = join(repository.directory, 'fingerprints');
   const common = join(repository.path, '.git');
   const search = openLeakSearch({
     git: hostGit(common, surroundingsOf(repository.path, repository.env)),
     branchPrefix: 'coppice/',
     cacheOf: () => cache,
-    searchFor: (allow): SecretSearch | 'off' => options.secrets ?? { allow, values: [] },
+    searchFor: (allow): SecretSearch => ({ patterns: options.secrets ?? 'on', allow, fingerprints }),
   });
   const oid = (revision: string) => parseOid(repository.git('rev-parse', revision));
   const inCommits = (without: readonly Oid[] = [], allow: readonly string[] = []) =>
     search.inCommits({ name, head: oid('HEAD'), without, allow });
   const commit = (files: Record<string, string>) => repository.commit('c', files).slice(0, 7);
-  return { repository, cache, search, oid, inCommits, commit };
+  return { repository, cache, fingerprints, search, oid, inCommits, commit };
 }
 
 test('a commit with a key is told with path, line and commit; later commits without it do not clear it', async () => {
@@ -102,6 +104,16 @@ test('a commit is looked at once; a cache that is torn or of another search is n
   expect(told(await inCommits())).toEqual([`${leak} key`]);
 });
 
+test('a secret that was given is told too, in commits that were searched before it was known', async () => {
+  const { fingerprints, inCommits, commit } = scene({ secrets: 'off' });
+  const leak = commit({ notes: 'it is correct horse battery\n' });
+  expect(await inCommits()).toEqual([]);
+  await rememberSecrets(fingerprints, [Buffer.from('other horse battery')]);
+  expect(await inCommits()).toEqual([]);
+  await rememberSecrets(fingerprints, [Buffer.from('correct horse battery')]);
+  expect(told(await inCommits())).toEqual([`${leak} notes`]);
+});
+
 test('switched off, nothing is searched; a root commit and a SHA-256 repository are no matter', async () => {
   const off = scene({ secrets: 'off' });
   off.commit({ key: githubToken });
@@ -120,7 +132,9 @@ test('what a sieve names stays as HEAD has it, and nothing of it is in the repos
   repository.write({ 'in/git': awsEnvironment, 'in/new': awsEnvironment, large: big, a: 'work\n', bb: 'more\n' });
   const opened = await openRepository(surroundingsOf(repository.path, repository.env), repository.path);
   const limits = { fileBytes: 1000, checkpointBytes: 1000, checkpointFiles: 2, lfsBytes: 1000 };
-  const { tree, held } = await opened.snapshotWorktree(sieveFor(limits, { allow: [], values: [] }));
+  const { tree, held } = await opened.snapshotWorktree(
+    sieveFor(limits, { patterns: 'on', allow: [], fingerprints: '/nonexistent' }),
+  );
   expect(held.map(({ path, reason }) => `${reason} ${path}`)).toEqual([
     'too-much elsewhere',
     'secret in/git',
@@ -135,7 +149,9 @@ test('what a sieve names stays as HEAD has it, and nothing of it is in the repos
   expect(all).not.toContain(big);
   expect(repository.git('fsck', '--strict', '--full')).not.toContain('missing');
   const free = { ...limits, fileBytes: 10_000, checkpointBytes: 10_000, checkpointFiles: 10 };
-  const second = await opened.snapshotWorktree(sieveFor(free, { allow: ['in/'], values: [] }));
+  const second = await opened.snapshotWorktree(
+    sieveFor(free, { patterns: 'on', allow: ['in/'], fingerprints: '/nonexistent' }),
+  );
   expect(second.held).toEqual([]);
   expect(repository.git('show', `${second.tree}:in/new`)).toContain(awsSecret);
 });

@@ -22,7 +22,7 @@ export interface Cli {
     options?: RunOptions & { allow?: readonly number[] },
   ): Promise<Answer>;
   /** Starts it and leaves it running; killed at the end of the test. */
-  start(args: readonly string[]): ChildProcess;
+  start(args: readonly string[], options?: Pick<RunOptions, 'env'>): ChildProcess;
   readonly env: Record<string, string>;
 }
 
@@ -76,10 +76,10 @@ export function coppiceIn(repository: TestRepository, options: CliOptions = {}):
         throw new Error(`coppice ${args.join(' ')} ended with ${status}\n${stdout}\n${stderr}`);
       return JSON.parse(stdout);
     },
-    start(args) {
+    start(args, options = {}) {
       const child = spawn(process.execPath, [entry, ...args], {
         cwd: repository.path,
-        env,
+        env: { ...env, ...options.env },
         stdio: ['pipe', 'pipe', 'pipe'],
       });
       onTestFinished(() => void child.kill('SIGKILL'));

@@ -10,6 +10,7 @@ import { type Oid, parseOid } from '../../domain/oid.ts';
 import type { MergeOutcome } from '../../git/merging.ts';
 import { thisProcess } from '../../platform/liveness.ts';
 import { withLock } from '../../platform/lock.ts';
+import { grant, requireApprovedEnvironment } from '../approval.ts';
 import { inProgress } from '../commit.ts';
 import { build, reserve, stopIfAborted } from '../create.ts';
 import type { Environment } from '../environment.ts';
@@ -108,6 +109,7 @@ async function make(
   { report, signal }: BeginRequest,
 ): Promise<Resolution> {
   const { spec } = environment.record;
+  const access = await requireApprovedEnvironment(workplace, environment);
   const runtime = await workplace.runtime(spec.runtime);
   if (spec.image !== null) await runtime.prepareImage(spec.image, ({ message }) => report(message), signal);
   stopIfAborted(signal);
@@ -130,6 +132,7 @@ async function make(
     };
     return { record, base: draft.ours, tip: left, conflict: kept };
   });
+  await grant(workplace, reserved, access);
   const built = await build(workplace, reserved, runtime, report, signal);
   if (isResolution(built.environment)) return built.environment;
   throw new CoppiceError('bug', 'no-conflict-record', `${reserved.name} was made without its conflict.`);

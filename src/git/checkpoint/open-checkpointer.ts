@@ -69,6 +69,7 @@ export async function openCheckpointer(
     userExcludes: dependencies.userExcludes ?? '',
     ignoreCase: () => settings.ignoreCase,
   });
+  const secrets = await openSecretScanner(request.secrets);
   const state = openWorktreeState({
     root: request.tree,
     limits: request.limits,
@@ -77,7 +78,7 @@ export async function openCheckpointer(
     rules,
     sparse: openSparsePaths(git, request.registration),
     cache: await readStatCache(request.cache, format),
-    secrets: openSecretScanner(request.secrets),
+    secrets,
     lfs: dependencies.lfs,
     readBlob: async (oid) => (await reader.read(oid))?.content,
   });
@@ -101,6 +102,8 @@ export async function openCheckpointer(
     const configured = stamp !== configStamp;
     configStamp = stamp;
     if (configured) settings = await readSettings(git);
+    // A file that is on the branch stays there; what is held may be held for a reason that is gone.
+    if (await secrets.refresh()) state.forgetVerdicts();
     if ((await rules.refresh()) || configured) {
       compared = undefined;
       state.forgetVerdicts();

@@ -5,7 +5,7 @@ import type { EnvironmentName } from '../../domain/environment-name.ts';
 import type { Oid } from '../../domain/oid.ts';
 import { breathing } from '../../platform/slices.ts';
 import { openObjectReader } from '../checkpoint/object-reader.ts';
-import { openSecretScanner } from '../checkpoint/secrets/scanner.ts';
+import { openSecretScanner, type SecretScanner } from '../checkpoint/secrets/scanner.ts';
 import type { SecretSearch } from '../checkpointer.ts';
 import type { HostGit } from '../host-git.ts';
 import type { CommitSearch, Leak, LeakSearch } from '../leaks.ts';
@@ -22,21 +22,21 @@ export interface LeakSearchDependencies {
   /** Where an environment's caches are. */
   cacheOf(name: EnvironmentName): string;
   /** What is searched for where these paths are allowed. */
-  searchFor(allow: readonly string[]): SecretSearch | 'off';
+  searchFor(allow: readonly string[]): SecretSearch;
 }
 
 export function openLeakSearch(dependencies: LeakSearchDependencies): LeakSearch {
   const { git, searchFor } = dependencies;
   return {
     async inCommits(request) {
-      const search = searchFor(request.allow);
-      if (search === 'off') return [];
+      const scanner = await openSecretScanner(searchFor(request.allow));
+      if (scanner.searchedFor() === '') return [];
       const commits = await newCommits(dependencies, request);
       if (commits.length === 0) return [];
       const file = join(dependencies.cacheOf(request.name), 'leaks.json');
-      const wanted = createHash('sha256').update(JSON.stringify(search)).digest('hex');
+      const wanted = createHash('sha256').update(scanner.searchedFor()).digest('hex');
       const known = await readFound(file, wanted);
-      const found = await searchAll(git, search, commits, known);
+      const found = await searchAll(git, scanner, commits, known);
       // What could not be searched is told, and looked at again the next time.
       const certain = [...found].filter(([, each]) => each.every((one) => one.certain));
       if (certain.length > 0) await writeFound(file, wanted, new Map([...known, ...certain]));
@@ -45,13 +45,13 @@ export function openLeakSearch(dependencies: LeakSearchDependencies): LeakSearch
       );
     },
     async inChanges({ before, after, allow }) {
-      const search = searchFor(allow);
-      if (search === 'off' || before === after) return [];
+      const scanner = await openSecretScanner(searchFor(allow));
+      if (scanner.searchedFor() === '' || before === after) return [];
       const files = (await treeChanges(git, {}, before, after)).map(changedFile);
       const reader = openObjectReader(git);
       try {
         const blobs = blobsIn(git, reader, await sizesOf(git, newBlobs(files)), before);
-        const found = await examineChanges(openSecretScanner(search), blobs, files);
+        const found = await examineChanges(scanner, blobs, files);
         return found.map(({ path, detail }) => ({ commit: after, path, detail }));
       } finally {
         await reader.close();
@@ -89,14 +89,13 @@ async function newCommits(
 /** Commits that are not in `known`. */
 async function searchAll(
   git: HostGit,
-  search: SecretSearch,
+  scanner: SecretScanner,
   commits: readonly Oid[],
   known: ReadonlyMap<Oid, unknown>,
 ): Promise<ReadonlyMap<Oid, readonly Found[]>> {
   const unknown = commits.filter((commit) => !known.has(commit));
   const found = new Map<Oid, readonly Found[]>();
   if (unknown.length === 0) return found;
-  const scanner = openSecretScanner(search);
   const reader = openObjectReader(git);
   const breathe = breathing();
   try {

@@ -7,7 +7,7 @@ import type { Sieve } from '../repository.ts';
 import { changedFile } from './commit-changes.ts';
 import { examineChanges, newBlobs } from './examine.ts';
 
-export function sieveFor(limits: HoldLimits, search: SecretSearch | 'off'): Sieve {
+export function sieveFor(limits: HoldLimits, search: SecretSearch): Sieve {
   return async (changes, { sizesOf, read }) => {
     const files = changes.map(changedFile);
     const sizes = await sizesOf(newBlobs(files));
@@ -29,7 +29,7 @@ export function sieveFor(limits: HoldLimits, search: SecretSearch | 'off'): Siev
     const left = new Set([...large, ...gated.held].map(({ path }) => path));
     const recordedBefore = async () => false;
     const found = await examineChanges(
-      openSecretScanner(search),
+      await openSecretScanner(search),
       { sizeOf: (oid) => sizes.get(oid), read, recordedBefore },
       files.filter(({ path }) => !left.has(path)),
     );

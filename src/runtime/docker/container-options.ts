@@ -73,6 +73,8 @@ export function containerOptions(
         Source: source,
         Target: target,
         ReadOnly: readOnly,
+        // What is mounted below the source on the host would appear writable inside.
+        ...(readOnly ? { BindOptions: { Propagation: 'rprivate' as const, NonRecursive: true } } : {}),
       })),
       CapDrop: ['ALL'],
       CapAdd: request.root ? rootCapabilities : [],

@@ -142,9 +142,12 @@ async function check(request: ContainerRequest, kind: Sandbox['variant']): Promi
   const moved = request.mounts.find(({ source, target }) => source !== target);
   if (moved !== undefined) {
     throw new CoppiceError(
-      'bug',
-      'cannot-mount',
-      `Without isolation ${moved.source} cannot appear at ${moved.target}.`,
+      'unavailable',
+      'not-isolated',
+      `Without bubblewrap ${moved.source} cannot appear at ${moved.target}.`,
+      {
+        hint: 'Install bubblewrap (on Debian: apt-get install bubblewrap), use --runtime docker, or leave the mount out.',
+      },
     );
   }
   if (request.network !== 'open') {

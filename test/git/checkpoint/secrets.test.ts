@@ -1,9 +1,11 @@
 /** A file with a secret is held, released when it is clean, and never in any object of the repository. */
 import { execFileSync } from 'node:child_process';
-import { renameSync, rmSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { rememberSecrets } from '../../../src/config/fingerprint-file.ts';
 import type { BytePath } from '../../../src/domain/byte-path.ts';
+import { formsOf } from '../../../src/domain/secret-forms.ts';
 import type { CheckpointResult } from '../../../src/git/checkpointer.ts';
 import { awsEnvironment, awsSecret, githubToken } from './secrets/made-up.ts';
 import { aged, makeEnvironment, type TestEnvironment } from './support.ts';
@@ -98,19 +100,33 @@ test('a new process holds it again', async () => {
   expect(allObjects(environment)).not.toContain(awsSecret);
 });
 
-test('values known to be secret are held wherever they stand, in links too', async () => {
+test('secrets that were given are held wherever they stand, in links and names too, by who never saw them', async () => {
   const environment = makeEnvironment();
-  const checkpointer = await environment.open({ secrets: { values: ['correct horse battery'] } });
-  environment.write({ text: 'the correct horse battery', link: { link: 'correct horse battery' }, fine: 'staple' });
-  expect(summary(await checkpointer.checkpoint({ cause: 'edit' }))).toEqual({
-    changed: ['fine'],
-    held: ['secret link', 'secret text'],
+  const checkpointer = await environment.open();
+  environment.write({ before: 'the correct horse battery' });
+  await checkpointer.checkpoint({ cause: 'edit' });
+  const value = Buffer.from('correct horse battery');
+  await rememberSecrets(environment.request.secrets.fingerprints, [value]);
+  environment.write({
+    text: 'the correct horse battery',
+    encoded: Buffer.from('xx-correct horse battery').toString('base64'),
+    link: { link: 'correct horse battery' },
+    'correct horse battery.txt': 'a name',
+    before: 'the correct horse battery, as before',
+    fine: 'staple',
   });
+  expect(summary(await checkpointer.checkpoint({ cause: 'edit' }))).toEqual({
+    changed: ['before', 'fine'],
+    held: ['secret correct horse battery.txt', 'secret encoded', 'secret link', 'secret text'],
+  });
+  const kept = readFileSync(environment.request.secrets.fingerprints);
+  for (const { bytes } of formsOf(value)) expect(kept.includes(bytes)).toBe(false);
+  expect(statSync(environment.request.secrets.fingerprints).mode & 0o777).toBe(0o600);
 });
 
 test('switched off, nothing is held', async () => {
   const environment = makeEnvironment();
-  const checkpointer = await environment.open({ secrets: 'off' });
+  const checkpointer = await environment.open({ secrets: { patterns: 'off' } });
   environment.write({ '.env': awsEnvironment });
   expect(summary(await checkpointer.checkpoint({ cause: 'edit' }))).toEqual({ changed: ['.env'], held: [] });
 });

@@ -34,7 +34,7 @@ export interface TestEnvironment {
   /** Closed after the test. */
   open(changed?: {
     readonly limits?: Partial<HoldLimits>;
-    readonly secrets?: Partial<SecretSearch> | 'off';
+    readonly secrets?: Partial<SecretSearch>;
     readonly userExcludes?: string;
     /** Whether content of Git LFS is stored. */
     readonly lfs?: boolean;
@@ -83,7 +83,7 @@ export function makeEnvironment(
     cache: join(common, 'coppice/environments/demo/stat-cache'),
     registration: join(common, 'worktrees/coppice-demo'),
     limits: defaultHoldLimits,
-    secrets: { allow: [], values: [] },
+    secrets: { patterns: 'on', allow: [], fingerprints: join(repository.directory, 'fingerprints') },
   };
   const index = join(repository.directory, 'native-index');
   const withIndex = (file: string, ...args: readonly string[]) =>
@@ -106,7 +106,7 @@ export function makeEnvironment(
     async open(changed = {}) {
       const limits = { ...request.limits, ...changed.limits };
       const { userExcludes = '' } = changed;
-      const secrets = changed.secrets === 'off' ? 'off' : { allow: [], values: [], ...changed.secrets };
+      const secrets = { ...request.secrets, ...changed.secrets };
       const checkpointer = await openCheckpointer(
         { ...request, limits, secrets },
         {

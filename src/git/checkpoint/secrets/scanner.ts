@@ -8,6 +8,7 @@ import type { SecretSearch } from '../../checkpointer.ts';
 import { openAllowedPaths } from './allowed-paths.ts';
 import { isDummy } from './dummies.ts';
 import type { Finding } from './finding.ts';
+import { givenSecret, openGivenSecrets } from './given-secrets.ts';
 import { ownFindings, ownTrigger } from './own-rules.ts';
 import { presetTable } from './preset-table.ts';
 
@@ -19,6 +20,10 @@ export interface Suspicion {
 }
 
 export interface SecretScanner {
+  /** Looks whether other secrets are known by now; true when they are. */
+  refresh(): Promise<boolean>;
+  /** A name for what is searched for now; empty for nothing at all. */
+  searchedFor(): string;
   /** undefined: nothing that `recorded`, the version recorded before, does not have. Never throws. */
   examine(path: BytePath, content: Buffer, recorded: () => Promise<Buffer | undefined>): Promise<Suspicion | undefined>;
 }
@@ -27,24 +32,23 @@ export interface SecretScanner {
 const largestText = 2 ** 20;
 /** What git looks at to tell text from anything else (FIRST_FEW_BYTES). */
 const firstBytes = 8000;
-/** Bytes. A shorter value would be found everywhere. */
-const shortestValue = 6;
-
 const triggers = [...[...presetTable.values()].map(({ trigger }) => trigger), ownTrigger];
 const anyTrigger = new RegExp([...new Set(triggers.map(({ source }) => source))].join('|'));
 
-export function openSecretScanner(search: SecretSearch | 'off'): SecretScanner {
-  if (search === 'off') return { examine: async () => undefined };
-  const isAllowed = openAllowedPaths(search.allow);
-  const values = search.values.map((value) => Buffer.from(value)).filter((value) => value.length >= shortestValue);
+export async function openSecretScanner(search: SecretSearch): Promise<SecretScanner> {
+  const isAllowed = search.patterns === 'off' ? () => true : openAllowedPaths(search.allow);
+  const given = openGivenSecrets(search.fingerprints);
+  await given.refresh();
 
   const findAll = async (path: BytePath, content: Buffer): Promise<readonly Finding[]> => {
-    const known = values.filter((value) => content.includes(value)).map((value) => knownValue(value, content));
+    const known = given.find(path, content);
     const text = isAllowed(path) ? undefined : textOf(content);
     return text === undefined ? known : [...known, ...(await find(path, text))];
   };
 
   return {
+    refresh: () => given.refresh(),
+    searchedFor: () => (search.patterns === 'off' ? given.stamp() : JSON.stringify([search.allow, given.stamp()])),
     async examine(path, content, recorded) {
       try {
         const found = await findAll(path, content);
@@ -59,12 +63,6 @@ export function openSecretScanner(search: SecretSearch | 'off'): SecretScanner {
       }
     },
   };
-}
-
-const configured = 'the value of a configured secret';
-
-function knownValue(value: Buffer, content: Buffer): Finding {
-  return { kind: configured, value: value.toString('latin1'), index: content.indexOf(value) };
 }
 
 /** `text` has a character per byte: what is looked for is ASCII. */
@@ -85,10 +83,12 @@ function textOf(content: Buffer): string | undefined {
 }
 
 function describe(found: readonly Finding[], text: string): string {
-  const [first, ...others] = found.toSorted((left, right) => left.index - right.index);
+  const [first, ...rest] = found.toSorted((left, right) => left.index - right.index);
   if (first === undefined) return '';
+  // Lines and encodings of one given secret are found one by one.
+  const others = rest.filter(({ kind }) => kind !== givenSecret || first.kind !== givenSecret);
   const line = text.slice(0, first.index).split('\n').length;
   const where = text.slice(0, firstBytes).includes('\0') ? '' : ` (line ${line})`;
-  const verb = first.kind === configured ? 'contains' : 'looks like';
+  const verb = first.kind === givenSecret ? 'contains' : 'looks like';
   return `${verb} ${first.kind}${where}${others.length === 0 ? '' : `, and ${others.length} more`}`;
 }

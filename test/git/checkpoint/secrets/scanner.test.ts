@@ -2,21 +2,33 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { rememberSecrets } from '../../../../src/config/fingerprint-file.ts';
 import type { BytePath } from '../../../../src/domain/byte-path.ts';
 import { presetNames } from '../../../../src/git/checkpoint/secrets/preset-rules.ts';
 import { leftOut, presetTable } from '../../../../src/git/checkpoint/secrets/preset-table.ts';
 import { openSecretScanner } from '../../../../src/git/checkpoint/secrets/scanner.ts';
 import type { SecretSearch } from '../../../../src/git/checkpointer.ts';
+import { temporaryDirectory } from '../../../support/repository.ts';
 import { armoured, awsEnvironment, awsSecret, githubToken, random, secrets } from './made-up.ts';
 
 interface Case {
   readonly path?: string;
   readonly before?: string | Buffer;
   readonly search?: Partial<SecretSearch>;
+  /** Secrets that were given to an environment. */
+  readonly given?: readonly string[];
 }
 
-function examine(content: string | Buffer, { path = 'file.txt', before, search }: Case = {}) {
-  const scanner = openSecretScanner({ allow: [], values: [], ...search });
+const search: SecretSearch = { patterns: 'on', allow: [], fingerprints: '/nonexistent' };
+
+async function examine(content: string | Buffer, { path = 'file.txt', before, search: changed, given }: Case = {}) {
+  const fingerprints = given === undefined ? search.fingerprints : join(temporaryDirectory(), 'fingerprints');
+  if (given !== undefined)
+    await rememberSecrets(
+      fingerprints,
+      given.map((value) => Buffer.from(value)),
+    );
+  const scanner = await openSecretScanner({ ...search, fingerprints, ...changed });
   const recorded = before === undefined ? undefined : Buffer.from(before);
   return scanner.examine(path as BytePath, Buffer.from(content), async () => recorded);
 }
@@ -97,16 +109,25 @@ test('binary files and large ones are not searched', async () => {
   expect(await examine(githubToken.padEnd(2 ** 20 + 1, '\n'))).toBeUndefined();
 });
 
-test('values known to be secret are looked for in everything, allowed or not', async () => {
-  const search = { values: ['correct horse', 'short', ''], allow: ['*'] };
-  expect(await examine('the correct horse\nis short', { search })).toEqual({
+const contains = 'contains a secret that was given to an environment';
+
+test('secrets that were given are looked for in everything, allowed or not', async () => {
+  const facts = { given: ['correct horse', 'short', ''], search: { allow: ['*'] } };
+  expect(await examine('the correct horse\nis short', facts)).toEqual({
     certain: true,
-    detail: 'contains the value of a configured secret (line 1)',
+    detail: `${contains} (line 1)`,
   });
-  expect((await examine('\0\n\ncorrect horse', { search }))?.detail).toBe('contains the value of a configured secret');
-  expect((await examine(`${'x'.repeat(2 ** 21)}\ncorrect horse`, { search }))?.detail).toMatch(/\(line 2\)$/);
-  expect(await examine('short', { search })).toBeUndefined();
-  expect(await examine('a correct horse', { search, before: 'correct horse' })).toBeUndefined();
+  expect((await examine('\0\n\ncorrect horse', facts))?.detail).toBe(contains);
+  expect((await examine(`${'x'.repeat(2 ** 21)}\ncorrect horse`, facts))?.detail).toBe(`${contains} (line 2)`);
+  expect(await examine('short', facts)).toBeUndefined();
+  expect(await examine('a correct horse', { ...facts, before: 'correct horse' })).toBeUndefined();
+  expect(await examine('nothing', { ...facts, path: 'notes/correct horse.txt' })).toBeDefined();
+});
+
+test('a secret of many lines counts once, and each of its lines counts', async () => {
+  const given = ['-----BEGIN-----\nfirst line\nsecond line\n-----END-----\n'];
+  expect((await examine(given[0] ?? '', { given }))?.detail).toBe(`${contains} (line 1)`);
+  expect((await examine('a\n  second line\r\n', { given }))?.detail).toBe(`${contains} (line 2)`);
 });
 
 test.each([
@@ -128,12 +149,14 @@ test('an allowed path can be taken out again', async () => {
 });
 
 test('switched off', async () => {
-  const scanner = openSecretScanner('off');
-  expect(await scanner.examine('a' as BytePath, Buffer.from(awsEnvironment), async () => undefined)).toBeUndefined();
+  const off = { patterns: 'off' } as const;
+  expect(await examine(awsEnvironment, { search: off })).toBeUndefined();
+  // A secret that was given is one for certain.
+  expect(await examine('the correct horse', { search: off, given: ['correct horse'] })).toBeDefined();
 });
 
 test('a search that fails lets nothing through, and says nothing of the content', async () => {
-  const scanner = openSecretScanner({ allow: [], values: [] });
+  const scanner = await openSecretScanner(search);
   const broken = async () => {
     throw new RangeError(awsSecret);
   };
@@ -149,7 +172,7 @@ test('the rules are not loaded for a file without a trace of a secret', async ()
     return { presetFindings: async () => [] };
   });
   const anew = await import('../../../../src/git/checkpoint/secrets/scanner.ts');
-  const scanner = anew.openSecretScanner({ allow: [], values: [] });
+  const scanner = await anew.openSecretScanner(search);
   const none = async () => undefined;
   await scanner.examine('a' as BytePath, Buffer.from(harmless['a lock file'] ?? ''), none);
   expect(loaded).not.toHaveBeenCalled();

@@ -55,7 +55,7 @@ describe('the user’s settings', () => {
 
   test('a key like no other gets the list of keys', async () => {
     expect((await complaint('{"hold": {"x": 1}}')).hint).toBe(
-      'Known here are fileBytes, checkpointBytes, checkpointFiles, secrets, allow.',
+      'Known here are fileBytes, checkpointBytes, checkpointFiles, lfsBytes, secrets, allow.',
     );
   });
 

@@ -40,6 +40,6 @@ export function denialLog(tell: (denials: Denials) => void, now: () => Date = ()
 
 /** Whoever was denied chose the name: only plain characters go on. */
 function printable(host: string): string {
-  const plain = host.replace(/[^\x21-\x7e]/g, '?');
+  const plain = host.replace(/[^\x21\x23-\x5b\x5d-\x7e]/g, '?');
   return plain.length <= longestHost ? plain : `${plain.slice(0, longestHost - 3)}...`;
 }

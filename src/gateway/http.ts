@@ -120,7 +120,12 @@ function targetOf(request: IncomingMessage, transparentPort: number | undefined)
     const parsed = URL.canParse(url) ? new URL(url) : undefined;
     if (parsed === undefined || parsed.hostname === '') return undefined;
     const port = parsed.port === '' ? 80 : Number(parsed.port);
-    return { host: parsed.hostname, port, authority: parsed.host, path: `${parsed.pathname}${parsed.search}` };
+    return {
+      host: withoutBrackets(parsed.hostname),
+      port,
+      authority: parsed.host,
+      path: `${parsed.pathname}${parsed.search}`,
+    };
   }
   if (transparentPort === undefined || !url.startsWith('/')) return undefined;
   const named = request.headers.host ?? '';
@@ -134,7 +139,12 @@ function authority(text: string, defaultPort: number | undefined): { host: strin
   const match = /^(\[[0-9a-f:.]+\]|[^\s:/?#@[\]]+)(?::(\d{1,5}))?$/i.exec(text);
   const port = match?.[2] === undefined ? defaultPort : Number(match[2]);
   if (match?.[1] === undefined || !isPort(port)) return undefined;
-  return { host: match[1].replace(/^\[(.*)\]$/, '$1'), port };
+  return { host: withoutBrackets(match[1]), port };
+}
+
+/** An IPv6 address as everything but a URL writes it. */
+function withoutBrackets(host: string): string {
+  return host.replace(/^\[(.*)\]$/, '$1');
 }
 
 /** About one connection only, so not to be passed on (RFC 9110 §7.6.1). */

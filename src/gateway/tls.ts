@@ -29,7 +29,7 @@ export function tlsGate(reach: Reach, denials: DenialLog): Server {
         void passOn(client, seen, name, reach);
         return;
       }
-      denials.add('(a connection that names no host)', port, 'no-name');
+      denials.add('unnamed', port, 'no-name');
       client.end(alertOf(49));
     });
   });

@@ -10,7 +10,7 @@ import { loadSettings, type UserSettings } from './config/settings.ts';
 import { fingerprintFile, registrationId } from './domain/directories.ts';
 import { hostRequestOf } from './domain/host-access.ts';
 import { defaultBranchPrefix } from './domain/ref-layout.ts';
-import { machineImage } from './domain/spec.ts';
+import { type HoldRules, machineImage } from './domain/spec.ts';
 import { cacheDirectory } from './environment/running-execs.ts';
 import type { CheckpointerFor, Report, Workplace } from './environment/workplace.ts';
 import { type CheckpointerRequest, defaultHoldLimits, type HoldLimits, type SecretSearch } from './git/checkpointer.ts';
@@ -20,12 +20,12 @@ import { openRepository } from './git/native/open.ts';
 import type { Repository } from './git/repository.ts';
 import { openDaemonPort } from './open-daemon.ts';
 import { isOnPath, lfsOf } from './open-lfs.ts';
-import { openRuntimes } from './open-runtimes.ts';
+import { openRuntimes, type Runtimes } from './open-runtimes.ts';
 import type { Context } from './operations/operation.ts';
 import { errnoOf } from './platform/errno.ts';
 import type { Surroundings } from './platform/surroundings.ts';
 
-export type Caller = Omit<Context, 'surroundings' | 'workplace' | 'daemon' | 'within'>;
+export type Caller = Omit<Context, 'surroundings' | 'workplace' | 'daemon' | 'machine' | 'within'>;
 
 export interface OpenedContext extends Context {
   close(): Promise<void>;
@@ -34,21 +34,36 @@ export interface OpenedContext extends Context {
 /** Nothing is opened before an operation asks for it. */
 export function openContext(surroundings: Surroundings, caller: Caller): OpenedContext {
   let opened: Promise<Workplace> | undefined;
+  let runtimes: Runtimes | undefined;
   const workplace = () => {
     opened ??= openWorkplace(surroundings, caller.program);
     return opened;
   };
+  const daemon = async () =>
+    openDaemonPort(surroundings, caller.program, await loadSettings(surroundings.configDirectory), openWorkplace);
   return {
     ...caller,
     surroundings,
     workplace,
-    daemon: async () =>
-      openDaemonPort(surroundings, caller.program, await loadSettings(surroundings.configDirectory), openWorkplace),
+    daemon,
+    async machine() {
+      const { identityAnywhere } = await import('./git/native/user.ts');
+      const { requireGit } = await import('./git/native/discover.ts');
+      runtimes ??= openRuntimes(surroundings);
+      const { get } = runtimes;
+      return {
+        runtime: get,
+        daemon: await daemon(),
+        requireGit: () => requireGit(surroundings),
+        identity: () => identityAnywhere(surroundings),
+      };
+    },
     within: (other) => openContext(other, caller),
     async close() {
       // One that failed to open has nothing to release.
       const place = await opened?.catch(() => undefined);
       await place?.close();
+      await runtimes?.close();
     },
   };
 }
@@ -125,9 +140,9 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
     rememberSecrets: async (values) =>
       (await import('./config/fingerprint-file.ts')).rememberSecrets(fingerprints, values),
     buildBaseImage,
-    async sieve(allow) {
+    async sieve(hold) {
       const { sieveFor } = await import('./git/leaks/sieve.ts');
-      return sieveFor(holdLimits(settings), secretSearch(settings, allow, fingerprints));
+      return sieveFor(holdLimits(settings, hold), secretSearch(settings, hold.allow, fingerprints));
     },
     async openCheckpointer(wanted) {
       const { openCheckpointer } = await import('./git/checkpoint/open-checkpointer.ts');
@@ -194,13 +209,15 @@ function checkpointerRequest(
     author: wanted.author,
     cache: join(cacheDirectory(commonDirectory, wanted.name), 'stat-cache'),
     registration: join(commonDirectory, 'worktrees', registrationId(wanted.name)),
-    limits: holdLimits(settings),
-    secrets: secretSearch(settings, wanted.allow, fingerprints),
+    limits: holdLimits(settings, wanted.hold),
+    secrets: secretSearch(settings, wanted.hold.allow, fingerprints),
   };
 }
 
-function holdLimits({ hold }: UserSettings): HoldLimits {
-  const { fileBytes, checkpointBytes, checkpointFiles, lfsBytes } = { ...defaultHoldLimits, ...definedOf(hold ?? {}) };
+/** The user's settings go before what the repository says. */
+function holdLimits({ hold }: UserSettings, repository: HoldRules): HoldLimits {
+  const given = { ...definedOf(repository), ...definedOf(hold ?? {}) };
+  const { fileBytes, checkpointBytes, checkpointFiles, lfsBytes } = { ...defaultHoldLimits, ...given };
   return { fileBytes, checkpointBytes, checkpointFiles, lfsBytes };
 }
 

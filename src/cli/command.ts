@@ -25,9 +25,10 @@ export function commandOf(
   for (const field of fields) if (field.place === undefined) command.addOption(optionOf(field));
   const restField = fields.find(({ place }) => place === 'rest');
   if (restField !== undefined) command.usage(`[options] [NAME] -- ${restField.value}…`);
-  // Where a command is expected, a word too many is most often that command.
-  command.allowExcessArguments(restField !== undefined).action(async () => {
-    if (restField !== undefined && command.args.length > positional.length) throw noDashes(operation, command.args);
+  // Where a command is expected, a word too many is most often that command, and an option nobody knows one of its.
+  command.allowExcessArguments(restField !== undefined).allowUnknownOption(restField !== undefined);
+  command.action(async () => {
+    if (restField !== undefined) refuseWords(operation, command.args, positional.length);
     const given: Record<string, unknown> = {};
     for (const [index, field] of takers(positional, command.args.length).entries()) {
       if (command.args[index] === undefined) continue;
@@ -49,6 +50,17 @@ export function commandOf(
 function valueIn(options: Readonly<Record<string, unknown>>, { key, option }: Field): unknown {
   const opposite = /^--no-./.test(option) ? key.charAt(2).toLowerCase() + key.slice(3) : undefined;
   return opposite === undefined || options[opposite] === undefined ? options[key] : options[opposite] === false;
+}
+
+function refuseWords(operation: AnyOperation, words: readonly string[], most: number): void {
+  const unknown = words.findIndex((word) => word.startsWith('-'));
+  if (unknown >= 0 && unknown <= most) {
+    const name = unknown === 0 ? 'NAME' : (words[0] ?? 'NAME');
+    throw new CoppiceError('usage', 'unknown-option', `${operation.name} has no option ${words[unknown]}.`, {
+      hint: `\`coppice ${operation.name} --help\` lists them. What belongs to the command stands after two dashes: coppice ${operation.name} ${name} -- CMD…`,
+    });
+  }
+  if (words.length > most) throw noDashes(operation, words);
 }
 
 function noDashes(operation: AnyOperation, [name = '', ...words]: readonly string[]): CoppiceError {

@@ -51,7 +51,7 @@ export function resolveSpec(sources: SpecSources): ResolvedSpec {
     ...hostAccess(sources),
     setup: flags.setup ?? file.setup ?? null,
     ...(file.merge === undefined && flags.merge === undefined ? {} : { merge: { ...file.merge, ...flags.merge } }),
-    ...allowed([...(file.hold?.allow ?? []), ...(flags.hold?.allow ?? [])]),
+    ...heldBack(file.hold, flags.hold),
   };
 }
 
@@ -81,8 +81,10 @@ function hostAccess({ flags, file, settings }: SpecSources): Pick<ResolvedSpec, 
   };
 }
 
-function allowed(allow: readonly string[]): Pick<ResolvedSpec, 'hold'> {
-  return allow.length === 0 ? {} : { hold: { allow: [...allow] } };
+function heldBack(file: Spec['hold'], flags: Spec['hold']): Pick<ResolvedSpec, 'hold'> {
+  const joined = { ...file, ...flags, allow: [...(file?.allow ?? []), ...(flags?.allow ?? [])] };
+  const { allow, ...limits } = joined;
+  return allow.length === 0 && Object.keys(limits).length === 0 ? {} : { hold: joined };
 }
 
 function defaultLimits(machine: Machine): Limits {

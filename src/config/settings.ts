@@ -4,10 +4,8 @@ import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
 import { isRefName } from '../domain/ref-name.ts';
-import { allowSchema, limitsSchema, specSchema } from '../domain/spec.ts';
+import { allowSchema, holdLimits, limitsSchema, specSchema } from '../domain/spec.ts';
 import { parseSettings } from './explain.ts';
-
-const count = z.int().check(z.positive());
 
 export const settingsSchema = z.strictObject({
   /** OCI image of environments whose repository names none. */
@@ -31,10 +29,7 @@ export const settingsSchema = z.strictObject({
   /** What of the changed files is held: not checkpointed, but reported. Those over the limits, and those with secrets. */
   hold: z.optional(
     z.strictObject({
-      fileBytes: z.optional(count),
-      checkpointBytes: z.optional(count),
-      checkpointFiles: z.optional(count),
-      lfsBytes: z.optional(count),
+      ...holdLimits,
       /** `off`: what looks like a secret is checkpointed like anything else. Default `on`. */
       secrets: z.optional(z.enum(['on', 'off'])),
       /** Paths that may look like a secret, in every repository; on top of what the repository's own file allows. */

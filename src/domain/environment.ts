@@ -3,7 +3,7 @@ import * as z from 'zod/mini';
 import type { EnvironmentName } from './environment-name.ts';
 import { networkSchema } from './network.ts';
 import { isOid, type Oid } from './oid.ts';
-import { limitsSchema, mergeRulesSchema, runtimeKinds } from './spec.ts';
+import { holdLimits, limitsSchema, mergeRulesSchema, runtimeKinds } from './spec.ts';
 
 /** A resolved spec: what the environment was really made with. */
 export const resolvedSpecSchema = z.object({
@@ -19,8 +19,8 @@ export const resolvedSpecSchema = z.object({
   /** Absent where there are none. */
   secrets: z.optional(z.record(z.string(), z.object({ from: z.string(), as: z.enum(['variable', 'file']) }))),
   mounts: z.optional(z.array(z.object({ source: z.string(), target: z.string(), readOnly: z.boolean() }))),
-  /** Absent in records made before there was a search for secrets, and where nothing is allowed. */
-  hold: z.optional(z.object({ allow: z.array(z.string()) })),
+  /** Absent where the repository says nothing of what is held. */
+  hold: z.optional(z.object({ allow: z.array(z.string()), ...holdLimits })),
 });
 export type ResolvedSpec = z.infer<typeof resolvedSpecSchema>;
 

@@ -21,6 +21,20 @@ export const limitsSchema = z.strictObject({
 });
 export type Limits = z.infer<typeof limitsSchema>;
 
+const count = z.int().check(z.positive());
+
+/** Above these a changed path is held: not checkpointed, but reported. */
+export const holdLimits = {
+  fileBytes: z.optional(count),
+  checkpointBytes: z.optional(count),
+  checkpointFiles: z.optional(count),
+  /** Of one file whose content Git LFS stores. */
+  lfsBytes: z.optional(count),
+};
+export type HoldRules = { readonly allow: readonly string[] } & {
+  readonly [Key in keyof typeof holdLimits]?: number | undefined;
+};
+
 export const allowSchema = z.array(z.string().check(z.minLength(1)));
 
 export const mergeRulesSchema = z.strictObject({
@@ -84,6 +98,7 @@ export const specSchema = z.strictObject({
     z.strictObject({
       /** Patterns as in .gitignore: paths whose content may look like a secret, such as test keys. */
       allow: z.optional(allowSchema),
+      ...holdLimits,
     }),
   ),
 });

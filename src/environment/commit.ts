@@ -9,6 +9,7 @@ import type { Oid } from '../domain/oid.ts';
 import type { RefName } from '../domain/ref-name.ts';
 import type { Identity } from '../git/repository.ts';
 import type { Container, Runtime } from '../runtime/runtime.ts';
+import { composeMessage } from './compose-message.ts';
 import { refuseMarkers } from './conflict-markers.ts';
 import { findContainer, layoutOf, pipeInto, runInside } from './container.ts';
 import type { Environment } from './environment.ts';
@@ -27,9 +28,14 @@ export interface CommitRequest {
   readonly markers?: 'allow' | { readonly newTo: RefName };
 }
 
+/** Without a message one is composed. */
+export type CommitTailRequest = Omit<CommitRequest, 'message'> & { readonly message: string | undefined };
+
 export interface Committed {
   readonly environment: Environment;
   readonly commit: Oid;
+  /** As it was given or composed; a hook may have changed it. */
+  readonly message: string;
   /** What the hooks wrote. */
   readonly output: string;
   readonly made: 'inside' | 'outside';
@@ -66,10 +72,14 @@ exit $status
  * Everything in the environment becomes one commit. Throws `nothing-to-commit`, `commit-refused`, `operation-in-progress`,
  * `conflict-markers`.
  */
-export async function commitTail(workplace: Workplace, start: Environment, request: CommitRequest): Promise<Committed> {
+export async function commitTail(
+  workplace: Workplace,
+  start: Environment,
+  asked: CommitTailRequest,
+): Promise<Committed> {
   const { environment, operation, held } = await reconcileFully(workplace, start);
   if (operation !== undefined) throw inProgress(environment, operation);
-  const { markers } = request;
+  const { markers } = asked;
   if (markers !== 'allow') {
     const since =
       markers === undefined ? environment.at.head : await startOfWork(workplace, environment, markers.newTo);
@@ -85,12 +95,14 @@ export async function commitTail(workplace: Workplace, start: Environment, reque
       },
     );
   }
+  const message = asked.message ?? (await composeMessage(workplace, environment));
+  const request = { ...asked, message };
   const container = await findContainer(workplace, environment);
   const runtime = await workplace.runtime(environment.record.spec.runtime);
   if (container?.state === 'running' && (await hasGit(runtime, container))) {
-    return { ...(await commitInside(workplace, environment, { runtime, container, held }, request)), held };
+    return { ...(await commitInside(workplace, environment, { runtime, container, held }, request)), message, held };
   }
-  return { ...(await commitOutside(workplace, environment, request)), held };
+  return { ...(await commitOutside(workplace, environment, request)), message, held };
 }
 
 async function sameTree({ repository }: Workplace, left: Oid, right: Oid): Promise<boolean> {
@@ -134,7 +146,7 @@ export async function commitInside(
   { runtime, container, held }: { runtime: Runtime; container: Container; held: readonly Held[] },
   request: CommitRequest,
   take: 'everything' | 'merge' = 'everything',
-): Promise<Omit<Committed, 'held'>> {
+): Promise<Omit<Committed, 'held' | 'message'>> {
   const { at } = environment;
   const layout = await layoutOf(workplace, environment, runtime);
   await workplace.transport.push(pipeInto(runtime, container.id), layout.git, at.tip, incomingRef);
@@ -179,7 +191,7 @@ async function commitOutside(
   workplace: Workplace,
   environment: Environment,
   request: CommitRequest,
-): Promise<Omit<Committed, 'held'>> {
+): Promise<Omit<Committed, 'held' | 'message'>> {
   const { repository } = workplace;
   const { tree } = await repository.readCommit(environment.at.tip);
   const { author } = request;

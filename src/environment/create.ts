@@ -14,7 +14,7 @@ import { thisProcess } from '../platform/liveness.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { hostAccessOf } from './access.ts';
 import { type Confirm, grant, questionOf, requireApproval } from './approval.ts';
-import { directoriesFor, type Environment } from './environment.ts';
+import { directoriesFor, type Environment, holdOf } from './environment.ts';
 import { dismantle, materialize, type Timings } from './materialize.ts';
 import { refuseUnsafe } from './mount-risks.ts';
 import { recordFile, serializeRecord, updateRecord, writeFirstRecord } from './record.ts';
@@ -67,8 +67,8 @@ export async function createEnvironment(
   return { ...built, left: changes?.held ?? [] };
 }
 
-async function changesOfCheckout({ repository, sieve }: Workplace, { spec }: Pick<EnvironmentRecord, 'spec'>) {
-  return repository.snapshotWorktree(await sieve(spec.hold?.allow ?? []));
+async function changesOfCheckout({ repository, sieve }: Workplace, record: Pick<EnvironmentRecord, 'spec'>) {
+  return repository.snapshotWorktree(await sieve(holdOf({ record })));
 }
 
 /** `changes`: a tree, where the branch begins with a checkpoint of it. */

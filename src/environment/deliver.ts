@@ -207,7 +207,7 @@ async function attemptMerge(
   const made = await madeCommit(workplace, environment, request, before, part);
   if (made === undefined) return nothing;
   const reason = `coppice: merge ${environment.name}`;
-  const { worktree } = await merging.advance(into, before, made.commit, reason);
+  const { worktree } = await afterApply(environment, merging.advance(into, before, made.commit, reason));
   const after = await remember(workplace, environment, request, made, part);
   return {
     ...done,
@@ -218,6 +218,20 @@ async function attemptMerge(
     hooks: made.hooks ?? noHooks,
     resolved: made.resolved ?? [],
   };
+}
+
+/** Files that stand in the way where `apply` has put them are no riddle. */
+async function afterApply<Result>({ name, at }: Environment, delivery: Promise<Result>): Promise<Result> {
+  try {
+    return await delivery;
+  } catch (error) {
+    if (at.applied === undefined || !hasCode(error, 'checkout-dirty')) throw error;
+    throw new CoppiceError(error.kind, error.code, error.message, {
+      hint: `\`coppice apply ${name}\` has put changes there. Commit them, or put them aside with \`git stash -u\`, then merge again: it brings all of ${name}.`,
+      data: error.data,
+      cause: error,
+    });
+  }
 }
 
 interface Made {

@@ -5,6 +5,7 @@ import type { EnvironmentName } from '../domain/environment-name.ts';
 import type { Oid } from '../domain/oid.ts';
 import { type EnvironmentRefs, refsOf } from '../domain/ref-layout.ts';
 import { parseRefName, type RefName } from '../domain/ref-name.ts';
+import type { HoldRules } from '../domain/spec.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface Environment {
@@ -38,6 +39,11 @@ export function checkpointerRequest(environment: Environment) {
     branch: environment.refs.branch,
     directories: environment.directories,
     author: environment.record.author,
-    allow: environment.record.spec.hold?.allow ?? [],
+    hold: holdOf(environment),
   };
+}
+
+/** What the repository says of what is held. */
+export function holdOf({ record }: { readonly record: Pick<EnvironmentRecord, 'spec'> }): HoldRules {
+  return record.spec.hold ?? { allow: [] };
 }

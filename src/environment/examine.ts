@@ -4,16 +4,17 @@ import { repositoryDirectory } from '../domain/directories.ts';
 import { type EnvironmentName, isEnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
-import { runtimeKinds } from '../domain/spec.ts';
+import { type RuntimeKind, runtimeKinds } from '../domain/spec.ts';
 import { errnoOf } from '../platform/errno.ts';
 import { type Container, labels, type Runtime } from '../runtime/runtime.ts';
 import { repositoryLabels } from './container.ts';
 import { directoriesFor, type Environment } from './environment.ts';
 import { listEnvironments } from './find.ts';
 import { sweepInterrupted, wasInterrupted } from './interrupted.ts';
+import { namesWithoutRecord, recoverRecord } from './lost-records.ts';
 import { isMaterialized } from './materialize.ts';
 import { listTrash } from './trash.ts';
-import type { Workplace } from './workplace.ts';
+import type { DaemonPort, Workplace } from './workplace.ts';
 
 export interface Finding {
   readonly level: 'ok' | 'note' | 'problem';
@@ -30,13 +31,16 @@ const found = (level: Finding['level'], what: string, hint: string | null = null
 });
 
 export async function* examine(workplace: Workplace, fix: boolean): AsyncGenerator<Finding> {
-  yield* examineMachine(workplace);
+  const { requireGit, identity } = workplace.repository;
+  yield* examineMachine({ ...workplace, requireGit, identity });
   const broken: Finding[] = [];
   const all = await listEnvironments(workplace, (name, error) => {
     if (!(error instanceof CoppiceError)) throw error;
     broken.push(found('problem', `${name}: ${error.message}`, error.hint ?? null));
   });
   yield* broken;
+  const lost = await namesWithoutRecord(workplace);
+  yield* examineRecords(workplace, lost, fix);
   for (const environment of all.filter((each) => wasInterrupted(workplace, each))) {
     if (fix) await sweepInterrupted(workplace, [environment]);
     yield found(
@@ -50,6 +54,7 @@ export async function* examine(workplace: Workplace, fix: boolean): AsyncGenerat
   const names = new Set<string>([
     ...environments.map(({ name }) => name),
     ...broken.map(({ what }) => what.split(':')[0] ?? ''),
+    ...lost,
   ]);
   yield* examineTips(workplace, environments, fix);
   yield* examineContainers(workplace, environments, names, fix);
@@ -57,11 +62,34 @@ export async function* examine(workplace: Workplace, fix: boolean): AsyncGenerat
   yield found('ok', `${environments.length} environments in ${workplace.repository.commonDirectory}`);
 }
 
-async function* examineMachine(workplace: Workplace): AsyncGenerator<Finding> {
-  await workplace.repository.requireGit();
+/** Nothing of such an environment is left over: without this, its files would look as if they belonged to nobody. */
+async function* examineRecords(
+  workplace: Workplace,
+  names: readonly EnvironmentName[],
+  fix: boolean,
+): AsyncGenerator<Finding> {
+  for (const name of names) {
+    const recovered = fix ? await recoverRecord(workplace, name) : undefined;
+    const how = recovered === 'made' ? ' Made anew, without its title and what its execs wrote.' : '';
+    const hint = '`coppice doctor --fix` brings the record back; its branch and files are there and stay.';
+    yield found('problem', `${name} has lost its record, and with it its name.${how}`, hint, fix);
+  }
+}
+
+/** What needs no repository. */
+export interface Machine {
+  readonly daemon: Pick<DaemonPort, 'facts'>;
+  runtime(kind: RuntimeKind): Promise<Runtime>;
+  requireGit(): Promise<void>;
+  /** undefined: git does not know who the user is. */
+  identity(): Promise<unknown>;
+}
+
+export async function* examineMachine(machine: Machine): AsyncGenerator<Finding> {
+  await machine.requireGit();
   for (const kind of runtimeKinds) {
     try {
-      const facts = await (await workplace.runtime(kind)).probe();
+      const facts = await (await machine.runtime(kind)).probe();
       const isolation = facts.isolated ? '' : ' — commands in it are not isolated from this machine';
       yield found(facts.isolated ? 'ok' : 'note', `${facts.description}${isolation}`);
     } catch (error) {
@@ -77,13 +105,13 @@ async function* examineMachine(workplace: Workplace): AsyncGenerator<Finding> {
       'Raise fs.inotify.max_user_watches.',
     );
   }
-  const running = (await workplace.daemon.facts()) !== undefined;
+  const running = (await machine.daemon.facts()) !== undefined;
   yield found(
     running ? 'ok' : 'note',
     running ? 'the daemon is running' : 'the daemon is not running',
     running ? null : 'It starts with the next create or start.',
   );
-  if ((await workplace.repository.identity()) === undefined) {
+  if ((await machine.identity()) === undefined) {
     yield found('note', 'git does not know who you are.', 'git config --global user.name … and user.email …');
   }
 }

@@ -3,7 +3,7 @@ import { textOf } from '../domain/byte-path.ts';
 import { CoppiceError } from '../domain/error.ts';
 import { type Oid, shortOid } from '../domain/oid.ts';
 import type { ChangeSearch, Leak } from '../git/leaks.ts';
-import type { Environment } from './environment.ts';
+import { type Environment, holdOf } from './environment.ts';
 import type { Workplace } from './workplace.ts';
 
 /** In the environment's own commits, as long as nothing of the user's has them. */
@@ -49,8 +49,8 @@ function searchCommits(
   return workplace.leaks.inCommits({ name: environment.name, head, without, allow: allowedBy(environment) });
 }
 
-function allowedBy({ record }: Environment): readonly string[] {
-  return record.spec.hold?.allow ?? [];
+function allowedBy(environment: Environment): readonly string[] {
+  return holdOf(environment).allow;
 }
 
 function refused({ name }: Environment, leaks: readonly Leak[]): CoppiceError {

@@ -116,23 +116,26 @@ async function noteRepository({ surroundings, repository }: Workplace): Promise<
   await writeFile(join(directory, repositoryFile), repository.commonDirectory);
 }
 
-/** Takes down everything `materialize` may have made. Repeatable; references are the caller's. */
+/** Takes down everything `materialize` may have made. Repeatable; references are the caller's. False where the engine could not be asked. */
 export async function dismantle(
   workplace: Workplace,
   environment: Environment,
   options: { readonly withoutEngine?: boolean } = {},
-): Promise<void> {
+): Promise<boolean> {
   const runtime = await workplace.runtime(environment.record.spec.runtime);
   await workplace.daemon.leave(workplace.repository, environment.name);
+  let asked = true;
   try {
     const labels = labelsOf(workplace, environment.name);
     await removeContainers(runtime, await runtime.list(labels));
     await runtime.sweep(labels);
   } catch (error) {
     if (!options.withoutEngine || !hasCode(error, 'engine-unreachable')) throw error;
+    asked = false;
   }
   await workplace.worktrees.remove(environment.name, environment.directories);
   await rm(cacheDirectory(workplace.repository.commonDirectory, environment.name), { recursive: true, force: true });
+  return asked;
 }
 
 export async function removeContainers(runtime: Runtime, containers: readonly Container[]): Promise<void> {

@@ -18,6 +18,8 @@ export interface Removed {
   readonly trash: string | null;
   /** Where the agent's git directory was put because its commits could not be brought out; null when all of them were. */
   readonly left: string | null;
+  /** The engine did not answer: its container may still be there. */
+  readonly containerLeft: boolean;
 }
 
 export async function removeEnvironment(
@@ -27,7 +29,7 @@ export async function removeEnvironment(
 ): Promise<Removed> {
   if (wasInterrupted(workplace, environment)) {
     await sweepInterrupted(workplace, [environment]);
-    return { trash: null, left: null };
+    return { trash: null, left: null, containerLeft: false };
   }
   if (!options.force) await refuseIfBusy(workplace, environment, 'remove it all the same with --force');
   const before = await lastLook(workplace, environment, options.force);
@@ -49,8 +51,8 @@ async function takeAway(workplace: Workplace, environment: Environment, force: b
   const trash = await putAway(workplace, last.environment, last.held);
   const left =
     last.notImported === undefined ? null : await setAside(workplace, environment, environment.directories.git);
-  await dismantle(workplace, environment, { withoutEngine: force });
-  return { trash, left };
+  const asked = await dismantle(workplace, environment, { withoutEngine: force });
+  return { trash, left, containerLeft: !asked };
 }
 
 /** What cannot be brought out or understood is not thrown away: it is kept beside the environments. */

@@ -6,7 +6,7 @@ import type { EnvironmentName } from '../domain/environment-name.ts';
 import type { HostRequest } from '../domain/host-access.ts';
 import type { RefName } from '../domain/ref-name.ts';
 import type { SecretReference } from '../domain/secret-reference.ts';
-import type { RuntimeKind, Spec } from '../domain/spec.ts';
+import type { HoldRules, RuntimeKind, Spec } from '../domain/spec.ts';
 import type { Checkpointer } from '../git/checkpointer.ts';
 import type { LeakSearch } from '../git/leaks.ts';
 import type { Merging } from '../git/merging.ts';
@@ -25,8 +25,8 @@ export interface CheckpointerFor {
   readonly branch: RefName;
   readonly directories: EnvironmentDirectories;
   readonly author: Identity;
-  /** Patterns of paths that may have what looks like a secret. */
-  readonly allow: readonly string[];
+  /** What the repository says of what is held; the user's own settings go before it. */
+  readonly hold: HoldRules;
   /** A submodule's directory instead of the whole tree; `first`: nothing of it is recorded yet. */
   readonly submodule?: { readonly path: BytePath; readonly slug: string; readonly first: boolean };
 }
@@ -118,8 +118,8 @@ export interface Workplace {
   rememberSecrets(values: readonly Buffer[]): Promise<void>;
   /** An image made from this machine's own programs, for the engine that answers; its reference. */
   buildBaseImage(report: Report): Promise<string>;
-  /** What of the user's uncommitted changes stays behind, where these paths may look like a secret. */
-  sieve(allow: readonly string[]): Promise<Sieve>;
+  /** What of the user's uncommitted changes stays behind. */
+  sieve(hold: HoldRules): Promise<Sieve>;
   openCheckpointer(request: CheckpointerFor): Promise<Checkpointer>;
   /** Fills the stat cache of a tree that was checked out from `tip` a moment ago and that nobody can have changed. */
   seedStatCache(request: CheckpointerFor): Promise<void>;

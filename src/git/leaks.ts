@@ -34,4 +34,6 @@ export interface LeakSearch {
   inCommits(search: CommitSearch): Promise<readonly Leak[]>;
   /** What `after` has and `before` has not, whatever commits lie between; told of `after`. */
   inChanges(search: ChangeSearch): Promise<readonly Leak[]>;
+  /** Whether a text has what looks like one. */
+  inText(text: string): Promise<boolean>;
 }

@@ -136,6 +136,8 @@ export interface Repository {
   mergeBase(left: Oid, right: Oid): Promise<Oid | undefined>;
   /** Whether everything that the commit reaches, and `known` do not, is there and can be read. */
   isIntact(commit: Oid, known: readonly Oid[]): Promise<boolean>;
+  /** Commits that nothing reaches, reflogs aside, and no other such commit has for a parent. Walks everything. */
+  danglingCommits(): Promise<readonly Oid[]>;
   /** Where a branch has been, newest first, as far as its reflog tells. */
   formerTips(branch: RefName): Promise<readonly Oid[]>;
 

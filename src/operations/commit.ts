@@ -17,14 +17,18 @@ export const commit = operation({
   version: 1,
   input: z.strictObject({
     name: nameArgument(),
-    message: flag(z.string(), { help: 'The commit message.', short: '-m', value: 'MSG' }),
+    message: flag(z.optional(z.string()), {
+      help: 'The commit message. Default: what changed, and the commands that caused it.',
+      short: '-m',
+      value: 'MSG',
+    }),
     noVerify: flag(z._default(z.boolean(), false), { help: 'Skip the hooks; the commit says so in a trailer.' }),
     allowMarkers: flag(z._default(z.boolean(), false), { help: 'Even with conflict markers in changed files.' }),
   }),
   async run(context, { name, message, noVerify, allowMarkers }) {
-    if (message.trim() === '') {
+    if (message?.trim() === '') {
       throw new CoppiceError('usage', 'empty-message', 'The commit message is empty.', {
-        hint: 'Say what changed: -m "…"',
+        hint: 'Say what changed: -m "…"; without -m a message is composed.',
       });
     }
     const workplace = await context.workplace();
@@ -41,16 +45,18 @@ export const commit = operation({
       branch: environment.record.branch,
       commit: done.commit as string,
       made: done.made as string,
-      subject: message.trim().split('\n')[0] ?? '',
+      subject: done.message.trim().split('\n')[0] ?? '',
+      composed: message === undefined,
       hookOutput: done.output,
       held: heldView(done.held),
       leaks: leakView(await findLeaks(workplace, done.environment)),
     };
   },
-  render: ({ commit: oid, subject, name, hookOutput, held, leaks }, style) =>
+  render: ({ commit: oid, subject, name, composed, hookOutput, held, leaks }, style) =>
     [
       hookOutput === '' ? '' : style.dim(visible(hookOutput)),
       `${style.yellow(short(oid))} ${safe(subject)}  ${style.dim(name)}`,
+      composed ? style.dim(`  message composed of the checkpoints; \`coppice log ${name}\` shows it`) : '',
       renderHeld(held, style),
       renderLeaks(leaks, style),
     ]

@@ -1,7 +1,8 @@
 /** `doctor`: whether everything coppice needs is there, and whether everything it made fits together. */
 import * as z from 'zod/mini';
-import { examine, type Finding } from '../environment/examine.ts';
-import { flag, operation } from './operation.ts';
+import { hasCode } from '../domain/error.ts';
+import { examine, examineMachine, type Finding, type Machine } from '../environment/examine.ts';
+import { type Context, flag, operation } from './operation.ts';
 import { safe } from './views.ts';
 
 export const doctor = operation({
@@ -13,9 +14,9 @@ export const doctor = operation({
     fix: flag(z._default(z.boolean(), false), { help: 'Repair what can be repaired without losing anything.' }),
   }),
   async run(context, { fix }) {
-    const workplace = await context.workplace();
     const findings: Finding[] = [];
-    for await (const finding of examine(workplace, fix)) findings.push(finding);
+    const all = await examined(context, fix);
+    for await (const finding of all) findings.push(finding);
     return { findings, problems: findings.filter(({ level, fixed }) => level === 'problem' && !fixed).length };
   },
   render({ findings, problems }, style) {
@@ -28,3 +29,19 @@ export const doctor = operation({
   },
   exitStatus: ({ problems }) => (problems === 0 ? 0 : 1),
 });
+
+/** Outside of a repository the machine is examined all the same: a new user may well begin there. */
+async function examined(context: Context, fix: boolean): Promise<AsyncIterable<Finding>> {
+  try {
+    return examine(await context.workplace(), fix);
+  } catch (error) {
+    if (!hasCode(error, 'not-a-repository')) throw error;
+    return outside(await context.machine(), context.surroundings.cwd);
+  }
+}
+
+async function* outside(machine: Machine, directory: string): AsyncGenerator<Finding> {
+  yield* examineMachine(machine);
+  const hint = 'Run it in a repository to have its environments looked at too.';
+  yield { level: 'note', what: `${directory} is in no git repository.`, hint, fixed: false };
+}

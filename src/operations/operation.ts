@@ -5,6 +5,7 @@
 import type { Readable, Writable } from 'node:stream';
 import * as z from 'zod/mini';
 import type { Confirm } from '../environment/approval.ts';
+import type { Machine } from '../environment/examine.ts';
 import type { DaemonPort, Workplace } from '../environment/workplace.ts';
 import type { Surroundings } from '../platform/surroundings.ts';
 
@@ -61,6 +62,8 @@ export interface Context {
   readonly confirm?: Confirm;
   /** The daemon, which needs no repository. */
   daemon(): Promise<DaemonPort>;
+  /** What needs no repository either: runtimes, git, the user. */
+  machine(): Promise<Machine>;
   /** The same operations somewhere else: another directory, another home. The caller closes it. */
   within(surroundings: Surroundings): Context & { close(): Promise<void> };
   /** What starts this program again, for the daemon: executable and leading arguments. */

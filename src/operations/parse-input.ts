@@ -22,6 +22,10 @@ export function parseInput(
   const value = given[field.key];
   const problem =
     value === undefined ? `${label(field)} is missing.` : `${label(field)} cannot be ${JSON.stringify(value)}.`;
-  const choices = field.choices === undefined ? field.help : `One of: ${field.choices.join(', ')}.`;
+  const example =
+    value === undefined && field.place === undefined
+      ? `Give ${label(field)} ${field.value ?? 'VALUE'}: ${field.help}`
+      : field.help;
+  const choices = field.choices === undefined ? example : `One of: ${field.choices.join(', ')}.`;
   throw new CoppiceError('usage', 'bad-input', problem, { hint: choices, data: { input: field.key } });
 }

@@ -17,15 +17,22 @@ export const remove = operation({
   async run(context, { name, force }) {
     const workplace = await context.workplace();
     const environment = await findEnvironment(workplace, name);
-    const { trash, left } = await removeEnvironment(workplace, environment, { force });
-    return { name: environment.name as string, trash, left };
+    const removed = await removeEnvironment(workplace, environment, { force });
+    return { name: environment.name as string, ...removed };
   },
-  render: ({ name, left }, style) =>
+  render: ({ name, left, containerLeft }, style) =>
     [
       `removed ${name}`,
       ...(left === null
         ? []
         : [style.yellow(`commits inside could not be brought out; their git directory is kept at ${left}`)]),
+      ...(containerLeft
+        ? [
+            style.yellow(
+              'the engine did not answer: its container may be left there; `coppice doctor --fix` removes it',
+            ),
+          ]
+        : []),
       style.dim(`bring it back with: coppice restore ${name}`),
     ].join('\n'),
 });

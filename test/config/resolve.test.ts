@@ -43,6 +43,7 @@ describe('what an environment is made of', () => {
   test('paths that the repository allows to look like secrets are kept; none leave no trace', () => {
     expect(resolve({ file: { hold: { allow: ['test/keys/'] } } }).hold).toEqual({ allow: ['test/keys/'] });
     expect('hold' in resolve({ file: { hold: {} } })).toBe(false);
+    expect(resolve({ file: { hold: { fileBytes: 5 } } }).hold).toEqual({ fileBytes: 5, allow: [] });
   });
 
   test('the runtime is what was asked for, else docker where an engine answers', () => {

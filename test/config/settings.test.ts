@@ -42,7 +42,14 @@ describe('the user’s settings', () => {
       network: 'none',
       daemon: 'off',
       branchPrefix: 'agents/',
-      hold: { fileBytes: 1, checkpointBytes: 2, checkpointFiles: 3, secrets: 'off', allow: ['test/keys/'] },
+      hold: {
+        fileBytes: 1,
+        checkpointBytes: 2,
+        checkpointFiles: 3,
+        lfsBytes: 4,
+        secrets: 'off',
+        allow: ['test/keys/'],
+      },
     };
     expect(await loadSettings(configDirectory(`\uFEFF${JSON.stringify(settings)}`))).toEqual(settings);
   });

@@ -1,6 +1,7 @@
 /** The search for secrets in commits, on objects alone: only commits that nobody has looked at yet are read. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { BytePath } from '../../domain/byte-path.ts';
 import type { EnvironmentName } from '../../domain/environment-name.ts';
 import type { Oid } from '../../domain/oid.ts';
 import { breathing } from '../../platform/slices.ts';
@@ -43,6 +44,10 @@ export function openLeakSearch(dependencies: LeakSearchDependencies): LeakSearch
       return commits.flatMap((commit) =>
         (found.get(commit) ?? known.get(commit) ?? []).map(({ path, detail }): Leak => ({ commit, path, detail })),
       );
+    },
+    async inText(text) {
+      const scanner = await openSecretScanner(searchFor([]));
+      return (await scanner.examine('text' as BytePath, Buffer.from(text), async () => undefined)) !== undefined;
     },
     async inChanges({ before, after, allow }) {
       const scanner = await openSecretScanner(searchFor(allow));

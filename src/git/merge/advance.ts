@@ -66,7 +66,7 @@ async function refuseDirty({ git }: Delivery, { worktree }: Checkout, touched: r
   if (paths.length === 0) return;
   const named = paths.length === 1 ? paths[0] : `${paths.length} files`;
   throw new CoppiceError('refused', 'checkout-dirty', `${named} in ${worktree} would be overwritten.`, {
-    hint: `Commit, stash or move what you have there, then try again: ${paths.slice(0, 5).join(', ')}${paths.length > 5 ? ', …' : ''}.`,
+    hint: 'Commit, stash or move what you have there, then try again.',
     data: { worktree, paths },
   });
 }

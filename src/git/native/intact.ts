@@ -21,3 +21,14 @@ export async function formerTips(git: HostGit, branch: RefName): Promise<readonl
   });
   return [...new Set(tips.reverse())];
 }
+
+/** A damaged object elsewhere is no reason to find none. */
+export async function danglingCommits(git: HostGit): Promise<readonly Oid[]> {
+  const args = ['fsck', '--connectivity-only', '--dangling', '--no-reflogs', '--no-progress'];
+  const { stdout } = await git.run(args, { allow: [0, 1, 2, 3, 4, 5, 6, 7], timeout: 10 * 60_000 });
+  return stdout
+    .toString('latin1')
+    .split('\n')
+    .map((line) => /^dangling commit ([0-9a-f]+)$/.exec(line)?.[1] ?? '')
+    .filter(isOid);
+}

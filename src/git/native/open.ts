@@ -10,7 +10,7 @@ import { readObjects } from './cat-file.ts';
 import { isAncestor, log, mergeBase, readCommit, readCommits } from './commits.ts';
 import { diff, diffStat } from './diff.ts';
 import { discover, requireGit } from './discover.ts';
-import { formerTips, isIntact } from './intact.ts';
+import { danglingCommits, formerTips, isIntact } from './intact.ts';
 import { listTree } from './list-tree.ts';
 import { listWorktrees } from './list-worktrees.ts';
 import { listRefs, readHead, readRef, resolveCommit } from './references.ts';
@@ -59,6 +59,7 @@ export async function openRepository(surroundings: Surroundings, directory: stri
     isAncestor: (ancestor, descendant) => isAncestor(git, ancestor, descendant),
     mergeBase: (left, right) => mergeBase(git, left, right),
     isIntact: (commit, known) => isIntact(git, commit, known),
+    danglingCommits: () => danglingCommits(git),
     formerTips: (branch) => formerTips(git, branch),
     writeBlob: async (content) =>
       parseOid(await git.text(['hash-object', '-w', '--stdin'], { input: content, config: durable })),

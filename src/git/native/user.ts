@@ -1,6 +1,8 @@
 /** What the user's own git configuration says. */
 import { CoppiceError } from '../../domain/error.ts';
-import type { HostGit } from '../host-git.ts';
+import type { Finished } from '../../platform/process.ts';
+import type { Surroundings } from '../../platform/surroundings.ts';
+import { type GitCall, type HostGit, runGitAsUser } from '../host-git.ts';
 import type { Identity } from '../repository.ts';
 
 export interface UserPlace {
@@ -11,11 +13,20 @@ export interface UserPlace {
 
 /** Undefined where git would have to guess. */
 export async function identity(git: HostGit, place: UserPlace): Promise<Identity | undefined> {
-  const { status, stdout } = await git.runAsUser(place.directory, ['var', 'GIT_AUTHOR_IDENT'], {
-    gitDirectory: place.gitDirectory,
-    config: ['user.useConfigOnly=true'],
-    allow: [0, 1, 128],
-  });
+  return parseIdentity(
+    await git.runAsUser(place.directory, askIdentity, { ...identityCall, gitDirectory: place.gitDirectory }),
+  );
+}
+
+/** The same outside of any repository. */
+export async function identityAnywhere(surroundings: Surroundings): Promise<Identity | undefined> {
+  return parseIdentity(await runGitAsUser(surroundings, '/', askIdentity, identityCall));
+}
+
+const askIdentity = ['var', 'GIT_AUTHOR_IDENT'];
+const identityCall: GitCall = { config: ['user.useConfigOnly=true'], allow: [0, 1, 128] };
+
+function parseIdentity({ status, stdout }: Finished): Identity | undefined {
   const [, name, email] = /^(.+) <(.*)> \d+ [+-]\d+\n?$/.exec(stdout.toString('utf8')) ?? [];
   return status !== 0 || name === undefined || !email ? undefined : { name, email };
 }

@@ -16,6 +16,7 @@ export const catalog = {
   rewind: async () => (await import('./rewind.ts')).rewind,
   commit: async () => (await import('./commit.ts')).commit,
   merge: async () => (await import('./merge.ts')).merge,
+  land: async () => (await import('./land.ts')).land,
   apply: async () => (await import('./apply.ts')).apply,
   conflicts: async () => (await import('./conflicts.ts')).conflicts,
   sync: async () => (await import('./sync.ts')).sync,

@@ -3,10 +3,9 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { expect, it, onTestFinished } from 'vitest';
-import { openCoppice } from '../../src/index.ts';
-import { coppiceIn } from '../support/coppice.ts';
+import { expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { libraryIn } from '../support/library.ts';
 import { makeRepository, type TestRepository } from '../support/repository.ts';
 
 interface Answer {
@@ -17,32 +16,9 @@ interface Answer {
 const numbered = (changes: Readonly<Record<number, string>> = {}) =>
   Array.from({ length: 20 }, (_, index) => `${changes[index + 1] ?? `line ${index + 1}`}\n`).join('');
 
-function sceneWith(repository: TestRepository) {
-  const { env } = coppiceIn(repository);
-  const coppice = openCoppice({ directory: repository.path, env });
-  onTestFinished(async () => {
-    for (const { name } of (await coppice.list({})).environments) await coppice.remove({ name, force: true });
-    await coppice.close();
-  });
-  const inside = async (name: string, script: string) => {
-    const { exit, stderr } = await coppice.exec({ name, command: ['sh', '-ec', script] });
-    if (exit !== 0) throw new Error(stderr);
-  };
-  const create = (...names: readonly string[]) =>
-    Promise.all(names.map((name) => coppice.create({ name, runtime: 'sandbox' })));
-  return { coppice, inside, create, env };
-}
-
-/** Where the environments of the repository are on disk. */
-function dataOf(repository: TestRepository): string {
-  const data = join(repository.home, '.local/share/coppice');
-  const [own = ''] = readdirSync(data).filter((name) => !name.startsWith('.'));
-  return join(data, own);
-}
-
 it('removes what is merged in any way, and leaves everything else alone', async () => {
   const repository = makeRepository({ files: { 'a.txt': numbered(), 'b.txt': numbered() } });
-  const { coppice, inside, create } = sceneWith(repository);
+  const { coppice, inside, create, data } = libraryIn(repository);
   const names = ['merged', 'squashed', 'open', 'fresh', 'branched', 'busy', 'held'];
   await create(...names);
   await inside('merged', 'echo m > m.txt');
@@ -57,7 +33,7 @@ it('removes what is merged in any way, and leaves everything else alone', async 
   for (const name of ['merged', 'branched', 'busy', 'held']) await coppice.merge({ name });
   await coppice.merge({ name: 'squashed', squash: true });
   repository.commit('moved on', { 'a.txt': numbered({ 2: 'two and more', 5: 'five' }) });
-  writeFileSync(join(dataOf(repository), 'held/tree/big.bin'), Buffer.alloc(80 * 2 ** 20));
+  writeFileSync(join(data(), 'held/tree/big.bin'), Buffer.alloc(80 * 2 ** 20));
   const waits = 'until test -e stop; do sleep 0.1; done';
   const exec = inside('busy', waits);
   const execs = join(repository.path, '.git/coppice/environments/busy/execs');
@@ -77,24 +53,23 @@ it('removes what is merged in any way, and leaves everything else alone', async 
     held: 'it holds 1 changed files that are on no branch',
     open: 'it has work that is not in main',
   });
-  writeFileSync(join(dataOf(repository), 'busy/tree/stop'), '');
+  writeFileSync(join(data(), 'busy/tree/stop'), '');
   await exec;
   await coppice.restore({ name: 'squashed' });
-  expect(readFileSync(join(dataOf(repository), 'squashed/tree/a.txt'), 'utf8')).toBe(numbered({ 2: 'two', 5: 'five' }));
+  expect(readFileSync(join(data(), 'squashed/tree/a.txt'), 'utf8')).toBe(numbered({ 2: 'two', 5: 'five' }));
   repository.git('fsck', '--strict', '--no-dangling');
 });
 
 it('completes what was interrupted and saves what came since; takes nothing that is somebody else’s', async () => {
   const repository = makeRepository();
-  const { coppice, inside, create } = sceneWith(repository);
+  const { coppice, inside, create, data } = libraryIn(repository);
   await create('gone', 'stays');
   await inside('gone', 'echo g > g.txt');
-  const data = dataOf(repository);
-  cpSync(join(data, 'gone'), join(repository.directory, 'copy'), { recursive: true, verbatimSymlinks: true });
+  cpSync(join(data(), 'gone'), join(repository.directory, 'copy'), { recursive: true, verbatimSymlinks: true });
   await coppice.remove({ name: 'gone', force: true });
   // A removal that was killed between saving and deleting, an hour ago; and then somebody wrote another file.
-  renameSync(join(repository.directory, 'copy'), join(data, 'gone'));
-  writeFileSync(join(data, 'gone/tree/since.txt'), 'written since\n');
+  renameSync(join(repository.directory, 'copy'), join(data(), 'gone'));
+  writeFileSync(join(data(), 'gone/tree/since.txt'), 'written since\n');
   const [ref = ''] = repository.git('for-each-ref', '--format=%(refname)', 'refs/coppice/trash/gone').split('\n');
   const parents = repository.git('log', '-1', '--format=%P', ref).split(' ');
   const old = repository.git(
@@ -104,9 +79,9 @@ it('completes what was interrupted and saves what came since; takes nothing that
   // A worktree of the user's with a name like ours, on a disk that is away; and a folder nobody knows.
   repository.git('worktree', 'add', '-q', '--detach', join(repository.directory, 'disk/coppice-mine'));
   rmSync(join(repository.directory, 'disk'), { recursive: true });
-  mkdirSync(join(data, 'unknown/tree'), { recursive: true });
-  writeFileSync(join(data, 'unknown/.whole'), '');
-  writeFileSync(join(data, 'unknown/tree/precious.txt'), 'p\n');
+  mkdirSync(join(data(), 'unknown/tree'), { recursive: true });
+  writeFileSync(join(data(), 'unknown/.whole'), '');
+  writeFileSync(join(data(), 'unknown/tree/precious.txt'), 'p\n');
   mkdirSync(join(repository.path, '.git/coppice/environments/left'), { recursive: true });
   const { pruned, kept } = (await coppice.prune({})) as Answer;
   expect(pruned).toMatchObject([
@@ -114,16 +89,16 @@ it('completes what was interrupted and saves what came since; takes nothing that
     { kind: 'cache', name: expect.stringContaining('/left') },
   ]);
   expect(kept.map(({ name }) => name)).toEqual(['stays', 'unknown']);
-  expect(existsSync(join(data, 'gone'))).toBe(false);
-  expect(readFileSync(join(data, 'unknown/tree/precious.txt'), 'utf8')).toBe('p\n');
+  expect(existsSync(join(data(), 'gone'))).toBe(false);
+  expect(readFileSync(join(data(), 'unknown/tree/precious.txt'), 'utf8')).toBe('p\n');
   expect(existsSync(join(repository.path, '.git/worktrees/coppice-mine'))).toBe(true);
   await coppice.restore({ name: 'gone' });
-  expect(readFileSync(join(data, 'gone/tree/since.txt'), 'utf8')).toBe('written since\n');
+  expect(readFileSync(join(data(), 'gone/tree/since.txt'), 'utf8')).toBe('written since\n');
 });
 
 it('deletes trash for good only when asked and only what is old enough', async () => {
   const repository = makeRepository();
-  const { coppice, create } = sceneWith(repository);
+  const { coppice, create } = libraryIn(repository);
   await create('one');
   await coppice.remove({ name: 'one' });
   const trash = () => repository.git('for-each-ref', 'refs/coppice/trash');
@@ -136,7 +111,7 @@ it('deletes trash for good only when asked and only what is old enough', async (
   expect(trash()).toBe('');
 });
 
-interface Act extends Pick<ReturnType<typeof sceneWith>, 'coppice' | 'inside'> {
+interface Act extends Pick<ReturnType<typeof libraryIn>, 'coppice' | 'inside'> {
   readonly repository: TestRepository;
   readonly tree: string;
   readonly name: string;
@@ -164,19 +139,18 @@ it('loses no commit and no file, whatever was done before', async () => {
   await fc.assert(
     fc.asyncProperty(walk, async (steps) => {
       const repository = makeRepository({ files: { 'a.txt': numbered() } });
-      const { coppice, inside, create } = sceneWith(repository);
+      const { coppice, inside, create, data } = libraryIn(repository);
       await create('x', 'y');
-      const data = dataOf(repository);
       let count = 0;
       const act = async (name: string, what: (typeof steps)[number][1]) => {
         count += 1;
         const line = `sed -i ${name === 'x' ? 3 : 12}s/.*/${name}${count}/ a.txt`;
-        await actions[what]({ repository, coppice, tree: join(data, name, 'tree'), name, count, line, inside });
+        await actions[what]({ repository, coppice, tree: join(data(), name, 'tree'), name, count, line, inside });
       };
       // What cannot be done just then (a conflict, nothing to revert) is not done.
       for (const [name, what] of steps) await act(name, what).catch(() => void repository.git('reset', '-q', '--hard'));
       const commits = repository.git('rev-list', '--all').split('\n');
-      const files = ['x', 'y'].flatMap((name) => blobsIn(join(data, name, 'tree')));
+      const files = ['x', 'y'].flatMap((name) => blobsIn(join(data(), name, 'tree')));
       await coppice.prune({ unchanged: true });
       const reachable = new Set(
         repository
@@ -184,7 +158,7 @@ it('loses no commit and no file, whatever was done before', async () => {
           .split('\n')
           .map((line) => line.slice(0, 40)),
       );
-      const there = ['x', 'y'].flatMap((name) => blobsIn(join(data, name, 'tree')));
+      const there = ['x', 'y'].flatMap((name) => blobsIn(join(data(), name, 'tree')));
       expect(commits.filter((oid) => !reachable.has(oid))).toEqual([]);
       expect(files.filter((oid) => !reachable.has(oid) && !there.includes(oid))).toEqual([]);
       repository.git('fsck', '--strict', '--no-dangling');

@@ -1,0 +1,197 @@
+/** `land`: many environments into their target at once, checked together, the guilty sorted out. */
+import * as z from 'zod/mini';
+import type { EnvironmentName } from '../domain/environment-name.ts';
+import { CoppiceError } from '../domain/error.ts';
+import { parseBranch, shortName } from '../domain/ref-name.ts';
+import { runtimeKinds } from '../domain/spec.ts';
+import { conflictView } from '../environment/conflict-view.ts';
+import { readEnvironment } from '../environment/find.ts';
+import { land as landAll } from '../environment/land.ts';
+import { removeEnvironment } from '../environment/remove.ts';
+import type { Workplace } from '../environment/workplace.ts';
+import { flag, namesArgument, operation, type Style } from './operation.ts';
+import { heldView, safe, short } from './views.ts';
+
+export const land = operation({
+  name: 'land',
+  summary: 'Land several environments at once in their target branch, checked together; those that break it stay out',
+  details:
+    'Merges them in order on objects, one merge commit each, and moves the branch once. With a check command (--check, or "check" in .coppice/environment.json on the branch) the result has to pass it first, in a throw-away worktree and container; where it fails, those that fail alone or together with one before them are found by halving and stay out, with the output of their check. What conflicts stays out as well, and is said with what. Uncommitted checkpoints become a commit first, of those that land. Exit status: 4 when some did not land for a conflict, else 1 for the check, 6 for another reason.',
+  effect: 'write',
+  version: 1,
+  input: z.strictObject({
+    names: namesArgument(
+      'The environments, in this order. Default: all that are meant for the branch, the oldest first.',
+    ),
+    into: flag(z.optional(z.string()), { help: 'The branch to land in. Default: their target.', value: 'BRANCH' }),
+    check: flag(z.optional(z.string()), {
+      help: 'Shell command that the result has to pass. Default: that of the branch’s .coppice/environment.json.',
+      value: 'CMD',
+    }),
+    noCheck: flag(z._default(z.boolean(), false), { help: 'Run no check.' }),
+    noCache: flag(z._default(z.boolean(), false), {
+      help: 'Run the check also where its result for the same files is known.',
+    }),
+    timeout: flag(z._default(z.coerce.number().check(z.positive()), 3600), {
+      help: 'Seconds one check may take. Default: an hour.',
+      value: 'S',
+    }),
+    runtime: flag(z.optional(z.enum(runtimeKinds)), {
+      help: 'What runs the check. Default: as the environments, where they are alike.',
+      value: 'KIND',
+    }),
+    image: flag(z.optional(z.string()), { help: 'OCI image the check runs in, or machine.', value: 'REF' }),
+    allowMarkers: flag(z._default(z.boolean(), false), { help: 'Even with conflict markers in changed files.' }),
+    allowSecrets: flag(z._default(z.boolean(), false), {
+      help: 'Even with what looks like a secret in the agents’ commits.',
+    }),
+    remove: flag(z._default(z.boolean(), false), { help: 'Remove those that landed.' }),
+    dryRun: flag(z._default(z.boolean(), false), {
+      help: 'Only say what would be merged and what conflicts; no check is run.',
+      short: '-n',
+    }),
+  }),
+  async run(context, input) {
+    if (input.check !== undefined && input.noCheck) {
+      throw new CoppiceError('usage', 'options-clash', '--check and --no-check exclude each other.', {
+        hint: 'Give one of them.',
+      });
+    }
+    const workplace = await context.workplace();
+    const request = {
+      names: input.names ?? [],
+      into: input.into === undefined ? undefined : parseBranch(input.into),
+      check: input.noCheck ? null : input.check,
+      flags: {
+        ...(input.runtime === undefined ? {} : { runtime: input.runtime }),
+        ...(input.image === undefined ? {} : { image: input.image }),
+      },
+      timeoutSeconds: input.timeout,
+      cache: !input.noCache,
+      dryRun: input.dryRun,
+      allowMarkers: input.allowMarkers,
+      allowSecrets: input.allowSecrets,
+    };
+    const done = await landAll(workplace, request, context.report, context.signal);
+    const landed = done.landed.map(({ name, commit, candidate }) => ({
+      name: name as string,
+      commit: commit as string,
+      held: heldView(candidate.held),
+    }));
+    const remove = input.remove && !input.dryRun;
+    return {
+      into: shortName(done.into),
+      before: done.before as string,
+      after: done.after as string,
+      worktree: done.worktree,
+      dryRun: input.dryRun,
+      check: done.check ?? null,
+      checks: done.checks,
+      landed,
+      failed: done.failed.map(({ name, with: partners, checked }) => ({
+        name: name as string,
+        with: partners as readonly string[],
+        exit: checked.exit,
+        seconds: checked.seconds,
+        output: checked.output,
+      })),
+      conflicts: done.conflicts.map(({ name, with: others, conflicts }) => ({
+        name: name as string,
+        with: others,
+        files: conflictView(conflicts),
+      })),
+      refused: done.refused.map(({ name, error }) => ({
+        name: name as string,
+        code: error.code,
+        message: error.message,
+        hint: error.hint ?? null,
+      })),
+      contained: done.contained as readonly string[],
+      removed: remove
+        ? await removeLanded(
+            workplace,
+            done.landed.map(({ name }) => name),
+            context.report,
+          )
+        : [],
+    };
+  },
+  render(it, style) {
+    const { into, landed, dryRun, worktree, after } = it;
+    const lines = landed.map(({ name, commit, held }) => {
+      const left = held.length === 0 ? '' : style.yellow(`  ${held.length} held`);
+      return `  ${style.green(dryRun ? 'would land' : 'landed')}  ${style.bold(name)}  ${style.dim(short(commit))}${left}`;
+    });
+    const head =
+      landed.length === 0
+        ? `Nothing ${dryRun ? 'would land' : 'landed'} in ${into}.`
+        : `${into}${dryRun ? '' : `: ${style.yellow(short(after))}`}${worktree === null ? '' : style.dim(`, checked out in ${worktree}`)}`;
+    const parts = [
+      head,
+      ...lines,
+      ...it.failed.map((each) => sayFailed(each, it.check ?? '', style)),
+      ...it.conflicts.map((each) => sayConflict(each, style)),
+      ...it.refused.map(({ name, message, hint }) =>
+        [
+          `  ${style.red('refused')}  ${style.bold(name)}  ${safe(message)}`,
+          ...(hint === null ? [] : [style.dim(`      ${safe(hint)}`)]),
+        ].join('\n'),
+      ),
+      ...it.contained.map((name) => style.dim(`  in it already  ${name}`)),
+      it.removed.length === 0
+        ? ''
+        : style.dim(`removed ${it.removed.join(', ')}; bring one back with: coppice restore NAME`),
+      it.check === null ? '' : style.dim(`${it.checks.run} checks run, ${it.checks.known} known from before`),
+    ];
+    return parts.filter((part) => part !== '').join('\n');
+  },
+  exitStatus({ conflicts, failed, refused }) {
+    if (conflicts.length > 0) return 4;
+    if (failed.length > 0) return 1;
+    return refused.length > 0 ? 6 : 0;
+  },
+});
+
+/** What stands against removing one is told, and no reason to fail: it has landed. */
+async function removeLanded(
+  workplace: Workplace,
+  names: readonly EnvironmentName[],
+  report: (message: string) => void,
+): Promise<readonly string[]> {
+  const removed: string[] = [];
+  for (const name of names) {
+    const environment = await readEnvironment(workplace, name);
+    if (environment === undefined) continue;
+    try {
+      await removeEnvironment(workplace, environment, { force: false });
+      removed.push(name);
+    } catch (error) {
+      if (!(error instanceof CoppiceError)) throw error;
+      report(`${name} stays: ${error.message}`);
+    }
+  }
+  return removed;
+}
+
+/** Lines of a failed check that people see; --json has more. */
+const mostLines = 20;
+
+function sayFailed(
+  { name, with: partners, exit, output }: { name: string; with: readonly string[]; exit: number; output: string },
+  check: string,
+  style: Style,
+): string {
+  const together = partners.length === 0 ? '' : ` together with ${partners.join(', ')}`;
+  const head = `  ${style.red('failed')}  ${style.bold(name)}  ${safe(check, 60)}${together}: exit ${exit}`;
+  const said = output.trimEnd().split('\n').slice(-mostLines);
+  return [head, ...said.filter((line) => line !== '').map((line) => `      ${style.dim(safe(line))}`)].join('\n');
+}
+
+function sayConflict(
+  { name, with: others, files }: { name: string; with: readonly string[]; files: ReturnType<typeof conflictView> },
+  style: Style,
+): string {
+  const whom = others.length === 0 ? 'those before it, taken together' : others.join(', ');
+  const head = `  ${style.red('conflict')}  ${style.bold(name)}  with ${whom}`;
+  return [head, ...files.slice(0, 20).map(({ path, kind }) => `      ${safe(path)}  ${style.dim(kind)}`)].join('\n');
+}

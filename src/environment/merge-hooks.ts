@@ -7,6 +7,7 @@ import type { Oid } from '../domain/oid.ts';
 import { hasGit } from './commit.ts';
 import { findContainer, layoutOf, pipeInto, runInside } from './container.ts';
 import type { Environment } from './environment.ts';
+import { scratchScript } from './scratch-script.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface HookRequest {
@@ -40,20 +41,7 @@ exit ${noHooks}
 
 /** Its own stdout is the message; all that hooks write goes to stderr. */
 const runScript = `
-set -u
-exec 3>&1 1>&2
-work=$(mktemp -d "\${TMPDIR:-/tmp}/coppice-merge.XXXXXX") || exit 1
-top=$PWD
-clean() {
-  cd "$top"
-  git worktree remove --force "$work/tree" >/dev/null 2>&1
-  rm -rf "$work"
-  git worktree prune
-  git update-ref -d ${candidateRef}
-}
-trap clean EXIT
-trap 'exit 1' HUP INT TERM
-hooks=$(git rev-parse --git-path hooks)
+${scratchScript(candidateRef)}hooks=$(git rev-parse --git-path hooks)
 export GIT_EDITOR=:
 if test -n "$COPPICE_THEIRS" && test -x "$hooks/pre-merge-commit"; then
   git worktree add -q --detach --no-checkout "$work/tree" "$COPPICE_BEFORE" || exit 1

@@ -12,6 +12,7 @@ import type { Container, Runtime } from '../runtime/runtime.ts';
 import { hasGit } from './commit.ts';
 import { findContainer, layoutOf, pipeInto, readInside, runInside } from './container.ts';
 import type { Environment } from './environment.ts';
+import { scratchScript } from './scratch-script.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface ResolvedInside {
@@ -50,20 +51,7 @@ exit ${nothing}
  * On stdout: mode, object name and path of what has no conflict any more, as ls-files prints them.
  */
 const mergeScript = `
-set -u
-exec 3>&1 1>&2
-work=$(mktemp -d "\${TMPDIR:-/tmp}/coppice-merge.XXXXXX") || exit 1
-top=$PWD
-clean() {
-  cd "$top"
-  git worktree remove --force "$work/tree" >/dev/null 2>&1
-  rm -rf "$work"
-  git worktree prune
-  git update-ref -d ${candidateRef}
-}
-trap clean EXIT
-trap 'exit 1' HUP INT TERM
-export GIT_EDITOR=: GIT_AUTHOR_NAME=coppice GIT_AUTHOR_EMAIL=coppice@localhost
+${scratchScript(candidateRef)}export GIT_EDITOR=: GIT_AUTHOR_NAME=coppice GIT_AUTHOR_EMAIL=coppice@localhost
 export GIT_COMMITTER_NAME=coppice GIT_COMMITTER_EMAIL=coppice@localhost
 git worktree add -q --detach "$work/tree" "$COPPICE_OURS" || exit 1
 cd "$work/tree" || exit 1

@@ -1,193 +1,186 @@
 /**
- * Everything an agent can plant from inside that has made other tools run its code on the host: then every operation of
- * ours on the host, with the daemon watching. A canary file, which only a process outside can write, shows that none ran.
+ * All vectors planted from inside, then every operation of ours on the host, with the daemon watching. The canary file,
+ * which only a process outside can make, shows that nothing ran; what is outside is as it was, and nothing of it arrived.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
-import { type Ground, sceneOn } from '../end-to-end/main-path.ts';
-import { coppiceIn } from '../support/coppice.ts';
-import { hangs } from '../support/eventually.ts';
-import { makeRepository } from '../support/repository.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { operationNames } from '../../src/operations/catalog.ts';
+import { type Cli, coppiceIn } from '../support/coppice.ts';
+import { eventually } from '../support/eventually.ts';
+import { fingerprintOf } from '../support/fingerprint.ts';
+import { makeRepository, type TestRepository } from '../support/repository.ts';
+import { attackOrder, everyOperation } from './every-operation.ts';
+import { preparation, type Vector, vectors } from './vectors.ts';
 
-const bubblewrap: Ground = {
-  name: 'bubblewrap',
-  create: ['--runtime', 'sandbox'],
-  env: () => ({}),
-  isolated: true,
-  cleanUp: async () => undefined,
-};
+/** What makes git inside wait for ever is met in a test of the transport, whose patience is shorter there. */
+const all = Object.values(vectors)
+  .flat()
+  .filter(({ hangsGit }) => hangsGit !== true);
 
-const hooks = [
-  'pre-commit',
-  'prepare-commit-msg',
-  'commit-msg',
-  'post-commit',
-  'pre-merge-commit',
-  'post-merge',
-  'post-checkout',
-  'post-index-change',
-  'reference-transaction',
-  'pre-receive',
-  'update',
-  'post-receive',
-  'post-update',
-  'pre-push',
-  'pre-auto-gc',
-  'post-rewrite',
-  'fsmonitor-watchman',
-  'push-to-checkout',
-];
-
-/** Settings of git that name a program. */
-const settings = [
-  'core.fsmonitor',
-  'core.sshCommand',
-  'core.pager',
-  'core.editor',
-  'core.askPass',
-  'core.gitProxy',
-  'diff.external',
-  'gpg.program',
-  'credential.helper',
-  'sequence.editor',
-  'uploadpack.packObjectsHook',
-  'filter.evil.clean',
-  'filter.evil.smudge',
-  'filter.evil.process',
-  'diff.evil.textconv',
-  'diff.evil.command',
-  'merge.evil.driver',
-  'interactive.diffFilter',
-  'alias.status',
-  'pager.log',
-  'pager.diff',
-  'protocol.ext.allow',
-];
-
-/** A shell script, run inside, that plants all of it around `$P`, a program that writes the canary. */
-function planting(canary: string, repositoryPath: string): string {
-  return `
-mkdir -p evil && printf '#!/bin/sh\\ntouch ${canary}\\ncat\\n' > evil/program && chmod +x evil/program
-P="$PWD/evil/program"; own=$(git rev-parse --git-dir)
-plant() {
-  for key in ${settings.join(' ')}; do git config -f "$1/config" "$key" "touch ${canary}; $P"; done
-  git config -f "$1/config" core.hooksPath "$PWD/evil/hooks"
-  git config -f "$1/config" include.path "$PWD/evil/included"
-  mkdir -p "$1/hooks" evil/hooks
-  for hook in ${hooks.join(' ')}; do cp evil/program "$1/hooks/$hook"; cp evil/program "evil/hooks/$hook"; done
+interface Scene {
+  readonly repository: TestRepository;
+  readonly cli: Cli;
+  readonly canary: string;
+  /** Object name of a commit of another repository of the user's. */
+  readonly hidden: string;
+  create(name: string): Promise<string>;
+  plant(name: string, chosen: readonly Vector[]): Promise<void>;
+  /** What must be as it was. */
+  outside(): Record<string, string>;
 }
-printf '[core]\\n\\tfsmonitor = touch ${canary}\\n' > evil/included
-printf '* filter=evil diff=evil merge=evil\\n*.txt text eol=lf\\n' > .gitattributes
-git init -q nested && echo n > nested/n.txt && git -C nested add . && git -C nested -c user.name=n -c user.email=n@n commit -qm n && plant nested/.git
-git init -q --bare bare && plant bare
-mkdir -p vendor && git init -q vendor/sub && plant vendor/sub/.git
-printf '[submodule "x"]\\n\\tpath = vendor/sub\\n\\turl = ext::sh -c "touch ${canary}"\\n\\tupdate = !touch ${canary}\\n' > .gitmodules
-printf '[lfs]\\n\\turl = ext::sh -c "touch ${canary}"\\n' > .lfsconfig
-ln -s /etc/passwd outside && ln -s ${repositoryPath} repository && ln -s ../../../../../../../.. up
-mkfifo pipe; mkdir -p sub/.git sub/.GIT; echo x > 'sub/.git/config'; echo y > 'sub/git~1'
-echo o > '--upload-pack=touch ${'canary'}'; printf c > "$(printf 'ctrl\\033[31m\\007.txt')"
-rm -rf .git; mv .git away; ln -sf /tmp .git
-echo work > work.txt; git add -f work.txt; git commit -q --no-verify -m 'Agent commits'
-git branch harmless; printf '%s\\n' "$(git rev-parse HEAD)" > "$own/refs/heads/--exec=touch" 2>/dev/null
-plant "$own"
-printf '%s\\n' ${repositoryPath}/.git/objects >> "$own/objects/info/alternates"
-echo more >> work.txt
-true`;
+
+function makeScene(): Scene {
+  const repository = makeRepository({ files: { 'a.txt': 'one\n', 'work.txt': 'w\n' } });
+  repository.commit('second', { 'a.txt': 'two\n' });
+  const { directory, gitIn } = repository;
+  const [outside, secrets, canary] = ['outside', 'secrets', 'canary'].map((name) => join(directory, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const each of [outside, secrets]) mkdirSync(each);
+  writeFileSync(join(outside, 'secret'), 'topsecret\n');
+  gitIn(secrets, 'init', '-q', '-b', 'main');
+  gitIn(secrets, 'commit', '-q', '--allow-empty', '-m', 'topsecret');
+  const hidden = gitIn(secrets, 'rev-parse', 'HEAD');
+  const cli = coppiceIn(repository, { settings: { daemon: 'auto' } });
+  onTestFinished(async () => {
+    const { environments } = await cli.json<{ environments: { name: string }[] }>(['list']);
+    for (const { name } of environments) await cli.run(['remove', '--force', name]);
+    await cli.run(['daemon', 'stop']);
+  });
+  return {
+    repository,
+    cli,
+    canary,
+    hidden,
+    outside: () => ({
+      ...fingerprintOf(outside),
+      ...fingerprintOf(secrets),
+      ...fingerprintOf(repository.home, (path) => /^\.(local|run|config\/coppice)/.test(path)),
+    }),
+    async create(name) {
+      const made = await cli.json<{ environments: { worktree: string }[] }>(['create', name, '--runtime', 'sandbox']);
+      return made.environments[0]?.worktree ?? '';
+    },
+    async plant(name, chosen) {
+      const facts = { CANARY: canary, OUTSIDE: outside, SECRETS: secrets, HIDDEN: hidden };
+      const variables = Object.entries(facts).flatMap(([key, value]) => ['-e', `${key}=${value}`]);
+      const script = [
+        'T=$PWD; G=$(git rev-parse --absolute-git-dir); X=$T/evil/program; export T G X',
+        preparation,
+        'git add -f work.txt; echo worked >> work.txt; git commit -q --no-verify -am "Agent commits"; echo more >> work.txt',
+        // One that fails inside, because it is not let, has failed at once.
+        ...chosen.map(({ plant }) => `(\n${plant}\n) 2>/dev/null`),
+        'true',
+      ].join('\n');
+      // Over stdin: its text is too long for some command lines, and nobody should find it in a record.
+      const planted = await cli.run(['exec', name, ...variables, '--', 'sh', '-s'], { input: script });
+      expect({ status: planted.status, stderr: planted.stderr }).toMatchObject({ status: 0 });
+    },
+  };
+}
+
+/** Nothing but text, line ends and tabs. */
+const plain = /^[^\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$/;
+/** What prints something of the inside as it is: a command's own output, and a patch for `git apply`. */
+const exact = new Set(['exec', 'shell', 'diff']);
+
+async function runEverything({ cli, canary }: Scene, name: string): Promise<readonly string[]> {
+  const said: string[] = [];
+  for (const operation of attackOrder) {
+    for (const command of everyOperation[operation](name)) {
+      const { status, stdout, stderr } = await cli.run(command);
+      said.push(`${command.join(' ')}: ${status}`);
+      expect({ command, bug: status === 70 ? stderr : '' }).toEqual({ command, bug: '' });
+      expect({ command, ran: existsSync(canary) }).toEqual({ command, ran: false });
+      expect(stderr).toMatch(plain);
+      if (!exact.has(operation) || command.includes('--stat')) expect(stdout).toMatch(plain);
+    }
+  }
+  return said;
+}
+
+/** Every object of the repository, and every reference's name. */
+function holdings({ repository }: Scene): string {
+  const listed = ['cat-file', '--batch-all-objects', '--unordered', '--batch', '--buffer'];
+  const options = { cwd: repository.path, env: repository.env, maxBuffer: 2 ** 28 };
+  return `${execFileSync('git', listed, options).toString('latin1')}${repository.git('for-each-ref')}`;
 }
 
 describe('what an agent plants', () => {
-  it('is known to bite: the same program runs on the host where git is let near it', () => {
-    const repository = makeRepository();
-    const canary = join(repository.directory, 'canary');
-    const nested = join(repository.path, 'nested');
-    mkdirSync(nested);
-    repository.gitIn(nested, 'init', '-q');
-    repository.gitIn(nested, 'config', 'core.fsmonitor', `touch ${canary}; false`);
-    repository.gitIn(nested, 'status');
-    expect(existsSync(canary)).toBe(true);
-    rmSync(canary);
-    repository.git('config', 'filter.evil.clean', `touch ${canary}; cat`);
-    writeFileSync(join(repository.path, '.gitattributes'), '* filter=evil\n');
-    repository.git('add', '.gitattributes');
-    expect(existsSync(canary)).toBe(true);
+  it('is met by every operation there is', () => {
+    expect([...attackOrder, 'watch', 'demo'].sort()).toEqual([...operationNames].sort());
   });
 
-  it('never runs on the host, whatever is done there', async () => {
-    const scene = sceneOn(bubblewrap, { 'a.txt': 'a\n', 'work.txt': 'w\n' });
-    const { repository } = scene;
-    const canary = join(repository.directory, 'canary');
-    const cli = coppiceIn(repository, { settings: { daemon: 'auto' } });
-    const first = await cli.json<{ environments: { worktree: string }[] }>(['create', 'one', '--runtime', 'sandbox']);
-    const worktree = first.environments[0]?.worktree ?? '';
-    const planted = await cli.run(['exec', 'one', '--', 'sh', '-c', planting(canary, repository.path)]);
-    expect(planted.status).toBe(0);
-    const steps: readonly (readonly string[])[] = [
-      ['list'],
-      ['show', 'one'],
-      ['status', 'one'],
-      ['log', 'one', '-p', '--checkpoints'],
-      ['diff', 'one'],
-      ['diff', 'one', '--stat'],
-      ['checkpoint', 'one'],
-      ['commit', 'one', '-m', 'All of it', '--no-verify'],
-      ['apply', 'one'],
-      ['stop', 'one'],
-      ['start', 'one'],
-      ['doctor'],
-      ['daemon', 'status'],
-      ['remove', '-f', 'one'],
-      ['restore', 'one'],
-      ['exec', 'one', '--', 'true'],
-      ['remove', '-f', 'one'],
-    ];
-    const said: string[] = [];
-    for (const step of steps) {
-      const done = await cli.run(step);
-      said.push(`${step.join(' ')}: ${done.status}`);
-      expect({ step, bug: done.status === 70 ? done.stderr : '' }).toEqual({ step, bug: '' });
-      expect({ step, ran: existsSync(canary) }).toEqual({ step, ran: false });
-      expect(done.stdout + done.stderr).not.toMatch(/\x1b\[31m\x07/);
-    }
-    // The daemon has looked at it too.
-    await vi.waitFor(() => expect(existsSync(worktree)).toBe(false), { timeout: hangs });
-    await cli.run(['daemon', 'stop']);
-    expect(existsSync(canary)).toBe(false);
-    expect(said).toContain('checkpoint one: 0');
-    repository.git('fsck', '--strict', '--no-dangling');
-  });
+  it.each([
+    ['while its git works', false],
+    ['when it has broken its git', true],
+  ])(
+    'never runs on the host, takes nothing and touches nothing there: %s',
+    async (_, broken) => {
+      const scene = makeScene();
+      const { cli, canary, repository } = scene;
+      const worktree = await scene.create('one');
+      const before = scene.outside();
+      const watching = cli.start(['watch']);
+      const events: Buffer[] = [];
+      watching.stdout?.on('data', (chunk: Buffer) => events.push(chunk));
+      await scene.plant(
+        'one',
+        all.filter((vector) => (vector.breaksGit ?? false) === broken),
+      );
+      const seen = () => Buffer.concat(events).toString('utf8');
+      // Until the daemon has told of a change: whoever watches may have come too late for the first.
+      let change = 0;
+      await eventually(
+        () => {
+          change += 1;
+          writeFileSync(join(worktree, 'watched.txt'), `${change}\n`);
+          return /watched|files/.test(seen());
+        },
+        seen,
+        60_000,
+      );
+      const said = await runEverything(scene, 'one');
+      watching.kill('SIGINT');
+      expect(seen()).toMatch(plain);
+      expect(said).toEqual(
+        expect.arrayContaining(['checkpoint one: 0', 'show one: 0', 'diff one: 0', 'remove -f one: 0']),
+      );
+      await cli.run(['daemon', 'stop']);
+      expect(existsSync(canary)).toBe(false);
+      expect(scene.outside()).toEqual(before);
+      const held = holdings(scene);
+      const has = (text: string) => held.includes(text);
+      expect({ secret: has('topsecret'), work: has('worked\n'), commit: has('Agent commits') }).toEqual({
+        secret: false,
+        // Files arrive in any case.
+        work: true,
+        commit: !broken,
+      });
+      expect(() => repository.git('cat-file', '-e', scene.hidden)).toThrow();
+      repository.git('fsck', '--strict', '--no-dangling');
+      // Some sixty processes, one after the other.
+    },
+    240_000,
+  );
 
   it('takes nothing out of the host: links stay links, the alternates of the agent are nobody’s business', async () => {
-    const scene = sceneOn(bubblewrap, { 'a.txt': 'a\n' });
+    const scene = makeScene();
     const { repository } = scene;
-    const secret = join(repository.directory, 'secret-repository');
-    mkdirSync(secret);
-    repository.gitIn(secret, 'init', '-q', '-b', 'main');
-    writeFileSync(join(secret, 'top.txt'), 'topsecret\n');
-    repository.gitIn(secret, 'add', '.');
-    repository.gitIn(secret, 'commit', '-q', '-m', 'secret');
-    const hidden = repository.gitIn(secret, 'rev-parse', 'HEAD');
     await scene.create('one');
-    await scene.exec(
+    await scene.plant(
       'one',
-      `ln -s ${secret}/top.txt stolen; ln -s ${secret} dir; own=$(git rev-parse --git-dir)
-       printf '%s\\n' ${secret}/.git/objects >> "$own/objects/info/alternates"
-       printf '%s\\n' ${hidden} > "$own/refs/heads/stolen"; echo x > x.txt; git add x.txt; git commit -qm x`,
+      all.filter(({ name }) => /alternates|link/.test(name)),
     );
-    expect(repository.git('ls-tree', 'coppice/one', 'stolen')).toMatch(/^120000 /);
-    expect(repository.git('ls-tree', 'coppice/one', 'dir')).toMatch(/^120000 /);
-    const has = (oid: string) => {
-      try {
-        execFileSync('git', ['cat-file', '-e', oid], { cwd: repository.path, env: repository.env, stdio: 'ignore' });
-        return true;
-      } catch (error) {
-        if (error instanceof Error) return false;
-        throw error;
-      }
-    };
-    expect(has(hidden)).toBe(false);
-    expect(has(repository.gitIn(secret, 'rev-parse', 'HEAD:top.txt'))).toBe(false);
-    expect(has(repository.git('rev-parse', 'coppice/one'))).toBe(true);
+    for (const path of ['stolen', 'through', 'up', 'root', 'loop']) {
+      expect(repository.git('ls-tree', 'coppice/one', path)).toMatch(/^120000 /);
+    }
+    expect(repository.git('ls-tree', 'coppice/one', 'hard')).toBe('');
+    expect(() => repository.git('cat-file', '-e', scene.hidden)).toThrow();
+    repository.git('cat-file', '-e', 'coppice/one');
   });
 });

@@ -51,7 +51,10 @@ export function failure(ended: Ended, direction: 'into' | 'out of', limits: Limi
     'transport-failed',
     `Git could not bring commits ${direction} the environment: ${said}.`,
     {
-      hint: 'Check that the environment runs and that its image has git.',
+      hint:
+        direction === 'into'
+          ? 'Check that git works inside. While the environment is stopped, commits are made on the host, without its hooks.'
+          : 'Check that the environment runs and that its image has git.',
       data,
       cause: ended.cut,
     },

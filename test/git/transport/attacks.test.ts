@@ -143,6 +143,24 @@ describe('what an agent can do to its git directory', () => {
     expect(scratch(setup)).toEqual([]);
   });
 
+  it('cannot make the host wait for ever', async () => {
+    const { at, setup, inside, agentCommits, agent } = await joined();
+    const commit = agentCommits({ b: 'b\n' });
+    rmSync(join(inside, 'HEAD'));
+    execFileSync('mkfifo', [join(inside, 'HEAD')]);
+    const open = openSandboxed(at.directories.root, setup.store);
+    await expect(makeTransport(setup, { silence: 500 }).fetch(open, inside)).rejects.toMatchObject({
+      code: 'transport-failed',
+      data: { stopped: 'too-long' },
+    });
+    expect(await readHeadHint(inside)).toBeUndefined();
+    expect(scratch(setup)).toEqual([]);
+    rmSync(join(inside, 'HEAD'));
+    writeFileSync(join(inside, 'HEAD'), `${commit}\n`);
+    expect(agent('rev-parse', 'HEAD')).toBe(commit);
+    expect(await readHeadHint(inside)).toBeDefined();
+  });
+
   it('cannot pass off an incomplete history', async () => {
     const { inside, transport, agentCommits, agent, arrived } = await joined();
     const commit = agentCommits({ b: 'b\n' });

@@ -26,6 +26,7 @@ export const everyOperation: Readonly<Record<OperationName, (name: string) => re
   rewind: (name) => [['rewind', name, 'tip~1']],
   commit: (name) => [['commit', name, '-m', 'All of it', '--no-verify']],
   merge: (name) => [['merge', name]],
+  land: (name) => [['land', name]],
   apply: (name) => [['apply', name]],
   sync: (name) => [['sync', name]],
   resolve: (name) => [['resolve', name]],
@@ -45,6 +46,18 @@ export const everyOperation: Readonly<Record<OperationName, (name: string) => re
 /** Reading first, then what changes the environment, then what ends it. */
 export const attackOrder: readonly OperationName[] = [
   ...(['list', 'show', 'status', 'log', 'diff', 'blame', 'conflicts', 'approve', 'daemon'] as const),
-  ...(['exec', 'shell', 'checkpoint', 'rewind', 'create', 'commit', 'apply', 'sync', 'resolve', 'merge'] as const),
+  ...([
+    'exec',
+    'shell',
+    'checkpoint',
+    'rewind',
+    'create',
+    'commit',
+    'apply',
+    'sync',
+    'resolve',
+    'land',
+    'merge',
+  ] as const),
   ...(['stop', 'doctor', 'start', 'remove', 'restore', 'prune'] as const),
 ];

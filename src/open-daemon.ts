@@ -3,9 +3,13 @@ import { statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { UserSettings } from './config/settings.ts';
+import type { HeldPath } from './daemon/events.ts';
 import type { Build, DaemonStatus } from './daemon/status.ts';
+import type { BytePath } from './domain/byte-path.ts';
+import type { Held, HeldReason } from './domain/change.ts';
 import { repositoryFile } from './domain/directories.ts';
 import { CoppiceError } from './domain/error.ts';
+import { parseOid } from './domain/oid.ts';
 import type { DaemonFacts, DaemonPort, Workplace } from './environment/workplace.ts';
 import { ifPresent } from './platform/errno.ts';
 import type { Surroundings } from './platform/surroundings.ts';
@@ -67,6 +71,33 @@ export function openDaemonPort(
           client?.close();
         }
       }),
+    async checkpoint({ commonDirectory }, request) {
+      if (off) return undefined;
+      try {
+        const client = await connectToDaemon();
+        if (client === undefined) return undefined;
+        try {
+          const saved = await client.checkpoint({
+            dataDirectory,
+            commonDirectory,
+            ...request,
+            execs: [...request.execs],
+          });
+          return {
+            unsettled: saved.unsettled,
+            checkpoint: saved.checkpoint === null ? undefined : parseOid(saved.checkpoint),
+            held: saved.held.map(heldOf),
+            submodules: saved.submodules as BytePath[],
+          };
+        } finally {
+          client.close();
+        }
+      } catch (error) {
+        // Whatever kept the daemon from it: the caller does it itself, and meets the same if it is not the daemon's fault.
+        if (error instanceof CoppiceError) return undefined;
+        throw error;
+      }
+    },
     async facts() {
       let client: Awaited<ReturnType<typeof connectToDaemon>>;
       try {
@@ -131,6 +162,11 @@ function factsOf(status: DaemonStatus): DaemonFacts {
       lastError: lastError?.message ?? null,
     })),
   };
+}
+
+/** A newer daemon may know other reasons: they are for people. */
+function heldOf({ path, reason, detail }: HeldPath): Held {
+  return { path: path as BytePath, reason: reason as HeldReason, detail };
 }
 
 /** When this build was made; 0 where there is no file to ask. */

@@ -1,38 +1,51 @@
 /** What the daemon watches: the ready environments of every repository that has a data directory, over the operations. */
 
+import { stat } from 'node:fs/promises';
+import { settingsPath } from './config/settings.ts';
 import type { Places } from './daemon/main.ts';
 import type { Listed, Watched } from './daemon/watched.ts';
 import type { Held } from './domain/change.ts';
 import { CoppiceError } from './domain/error.ts';
 import { findContainer } from './environment/container.ts';
-import { checkpointerRequest, type Environment } from './environment/environment.ts';
+import { checkpointerRequest, type Environment, watchKeyOf } from './environment/environment.ts';
 import { listEnvironments, readEnvironment } from './environment/find.ts';
 import { importCommits } from './environment/import-commits.ts';
 import { isMaterialized } from './environment/materialize.ts';
 import { bringIndexAlong } from './environment/reconcile.ts';
 import { causeOf, runningExecs } from './environment/running-execs.ts';
 import type { Workplace } from './environment/workplace.ts';
+import { ifPresent } from './platform/errno.ts';
 import type { Surroundings } from './platform/surroundings.ts';
 
 type OpenWorkplace = (surroundings: Surroundings, program: readonly string[]) => Promise<Workplace>;
 
-/** Repositories stay open between two looks. One that cannot be opened (deleted, on a disk that is away) is left out. */
+interface OpenPlace {
+  readonly workplace: Workplace;
+  readonly settings: string;
+}
+
+/**
+ * Repositories stay open between two looks, until the user's settings change; settings that cannot be read change nothing.
+ * A repository that cannot be opened (deleted, on a disk that is away) is left out.
+ */
 export function loadWatched(
   surroundings: Surroundings,
   openWorkplace: OpenWorkplace,
   repositoriesIn: (dataDirectory: string) => Promise<readonly string[]>,
 ) {
-  const open = new Map<string, Workplace>();
+  const open = new Map<string, OpenPlace>();
   const placeAt = async (dataDirectory: string, commonDirectory: string) => {
     const key = `${dataDirectory}\0${commonDirectory}`;
     const known = open.get(key);
-    if (known !== undefined) return known;
+    const settings = await stampOf(settingsPath(surroundings.configDirectory));
+    if (known?.settings === settings) return known.workplace;
     try {
       const workplace = await openWorkplace({ ...surroundings, dataDirectory, cwd: commonDirectory }, []);
-      open.set(key, workplace);
+      // The one before is not closed: environments that the change does not concern go on with it.
+      open.set(key, { workplace, settings });
       return workplace;
     } catch (error) {
-      if (error instanceof CoppiceError) return undefined;
+      if (error instanceof CoppiceError) return known?.workplace;
       throw error;
     }
   };
@@ -49,6 +62,12 @@ export function loadWatched(
   };
 }
 
+/** Changes when the file does. */
+async function stampOf(path: string): Promise<string> {
+  const found = await ifPresent(stat(path));
+  return found === undefined ? '' : `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}`;
+}
+
 async function listedIn(workplace: Workplace): Promise<readonly Listed[]> {
   let environments: readonly Environment[];
   try {
@@ -60,8 +79,7 @@ async function listedIn(workplace: Workplace): Promise<readonly Listed[]> {
   return environments
     .filter((environment) => environment.record.stage !== 'creating' && isMaterialized(environment))
     .map((environment) => ({
-      // A restored environment has the same record but another checkout.
-      key: `${workplace.repository.id}/${environment.name}/${environment.record.createdAt}`,
+      key: watchKeyOf(workplace, environment),
       repositoryId: workplace.repository.id,
       name: environment.name,
       open: () => openWatched(workplace, environment),
@@ -99,20 +117,20 @@ async function openWatched(workplace: Workplace, environment: Environment): Prom
     if (made % tidyEvery === 0) workplace.housekeep().catch(() => undefined);
   };
   return {
-    key: `${id}/${name}/${environment.record.createdAt}`,
+    key: watchKeyOf(workplace, environment),
     repositoryId: id,
     name,
     tree: directories.tree,
     gitDirectory: directories.git,
     isIgnored: (directory) => checkpointer.isIgnored(directory, true),
-    async checkpoint({ paths, cause }) {
+    async checkpoint({ paths, cause, execs: asked }) {
       if (!isMaterialized(environment)) throw gone(environment);
-      const execs = await runningExecs(commonDirectory, name);
+      const execs = asked === undefined ? await runningExecs(commonDirectory, name) : [];
       const operation = await workplace.agentGit.operationInProgress(directories.git);
       const actual = execs.length > 0 ? causeOf(execs) : cause;
       const done = await checkpointer.checkpoint({
         cause: actual,
-        execs: execs.map((exec) => exec.id),
+        execs: asked ?? execs.map((exec) => exec.id),
         ...(paths === undefined ? {} : { paths }),
         ...(operation === undefined ? {} : { operation }),
       });

@@ -151,6 +151,13 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
       const { openSubmoduleCheckpointer } = await import('./git/checkpoint/open-submodule.ts');
       return openSubmoduleCheckpointer(request(wanted), tools, wanted.submodule);
     },
+    holdKey(wanted) {
+      const { limits, secrets } = request(wanted);
+      return createHash('sha256')
+        .update(JSON.stringify([limits, secrets]))
+        .digest('hex')
+        .slice(0, 16);
+    },
     async seedStatCache(wanted) {
       const { seedStatCache } = await import('./git/checkpoint/seed.ts');
       await seedStatCache(request(wanted), { git, objectFormat });

@@ -26,6 +26,8 @@ export interface DaemonClient {
   /** See `methods.watch` in protocol.ts. */
   watch(target: RepositoryTarget): Promise<{ readonly watching: boolean }>;
   unwatch(target: EnvironmentTarget): Promise<void>;
+  /** See `methods.checkpoint`. */
+  checkpoint(request: ParamsOf<'checkpoint'>): Promise<ResultOf<'checkpoint'>>;
   /** Asks it to end. `ended` tells when it has. */
   stop(): Promise<void>;
   /** From now on, until the daemon ends, `signal` aborts or the caller breaks out. One iteration per client. */
@@ -46,6 +48,7 @@ const patience: Readonly<Record<Method, number>> = {
   status: 10_000,
   watch: 30_000,
   unwatch: 30_000,
+  checkpoint: 120_000,
   stop: 10_000,
   subscribe: 10_000,
 };
@@ -112,6 +115,7 @@ function clientOver(socket: Socket): DaemonClient {
     status: () => call('status', undefined),
     watch: (target) => call('watch', target),
     unwatch: async (target) => void (await call('unwatch', target)),
+    checkpoint: (request) => call('checkpoint', request),
     stop: async () => void (await call('stop', undefined)),
     events: async function* (signal) {
       await call('subscribe', undefined);

@@ -4,6 +4,7 @@
  * the environment ends the watching: it is shown, and tried again later and later.
  */
 import type { BytePath } from '../domain/byte-path.ts';
+import { CoppiceError } from '../domain/error.ts';
 import type { Watchers } from '../watch/choose.ts';
 import { makeAnnouncer } from './announce.ts';
 import type { Clock } from './clock.ts';
@@ -17,7 +18,7 @@ import { makeScanSchedule } from './schedule.ts';
 import type { Slots } from './slots.ts';
 import type { EnvironmentStatus } from './status.ts';
 import { watchHealth } from './watch-health.ts';
-import type { Checkpointed, Watched } from './watched.ts';
+import type { AskedCheckpoint, Checkpointed, Saved, Watched } from './watched.ts';
 
 export interface EnvironmentTools {
   readonly clock: Clock;
@@ -29,6 +30,8 @@ export interface EnvironmentTools {
 
 export interface EnvironmentWatch {
   status(): EnvironmentStatus;
+  /** Checkpoints now, as soon as what is under way is done. Rejects with what kept it from that. */
+  checkpoint(request: AskedCheckpoint): Promise<Saved>;
   /** Checkpoints now what has been hinted. Never rejects. */
   flush(): Promise<void>;
   /** Resolves once nothing of it runs any more. */
@@ -151,14 +154,15 @@ export function watchEnvironment(watched: Watched, tools: EnvironmentTools): Env
     return false;
   }
 
-  async function save(scan: boolean): Promise<void> {
+  async function save(scan: boolean, asked?: AskedCheckpoint): Promise<Checkpointed> {
     const taken = hints;
     const whole = scan || taken.everything;
-    const cause = taken.empty ? 'reconcile' : 'edit';
+    const cause = asked?.cause ?? (taken.empty ? 'reconcile' : 'edit');
+    const about = asked === undefined ? { cause } : { cause, execs: asked.execs };
     hints = makeHints();
     hinted = { first: never, last: never };
     try {
-      const result = await (whole ? scanAll(cause) : watched.checkpoint({ cause, paths: taken.paths() }));
+      const result = await (whole ? scanAll(about, asked) : watched.checkpoint({ ...about, paths: taken.paths() }));
       saving.succeeded();
       const paths = result.changes.map(({ path }) => path);
       if (scan && source.mode === 'events' && !branchMoved) health.found(paths, [taken, hints]);
@@ -167,21 +171,31 @@ export function watchEnvironment(watched: Watched, tools: EnvironmentTools): Env
       announcer.announce(result, cause);
       // What is watched depends on what is ignored.
       if (paths.some((path) => path.split('/').at(-1) === '.gitignore')) health.wantRebuild(pace.ignoreRules);
+      return result;
     } catch (error) {
       giveBack(taken.everything ? [''] : taken.paths());
-      fail(error);
+      throw error;
     }
   }
 
-  function scanAll(cause: string): Promise<Checkpointed> {
-    return tools.slots.use(async () => {
+  function scanAll(about: Parameters<Watched['checkpoint']>[0], asked?: AskedCheckpoint): Promise<Checkpointed> {
+    const scan = async () => {
       const started = clock.now();
-      const result = await watched.checkpoint({ cause });
+      const result = await watched.checkpoint(about);
       if (result.changes.length > 0) scans.active();
       // Reading what has changed is no reason to look less often: it will not have changed again.
       scans.done(result.looked ?? clock.now() - started, source.mode === 'polling');
       return result;
-    });
+    };
+    // Somebody who waits does not stand in line.
+    return asked === undefined ? tools.slots.use(scan) : scan();
+  }
+
+  async function saveAsked(asked: AskedCheckpoint): Promise<Saved> {
+    const eventsSuffice = asked.announcedOnly && source.mode === 'events' && scans.took !== null;
+    if (!eventsSuffice) return save(true, asked);
+    await announcementsRead();
+    return hints.empty ? { checkpoint: undefined, held: [], unsettled: false } : save(false, asked);
   }
 
   /** What was still being written is looked at again, less and less eagerly. */
@@ -217,9 +231,23 @@ export function watchEnvironment(watched: Watched, tools: EnvironmentTools): Env
       rebuilds: health.rebuilds,
       lastError: saving.last ?? imports.lastError,
     }),
+    checkpoint: async (asked) => {
+      while (running !== undefined) await running;
+      if (closed || !ready) throw letGo(watched);
+      return new Promise((resolve, reject) => {
+        void begin(async () => {
+          try {
+            resolve(await saveAsked(asked));
+          } catch (error) {
+            reject(error);
+            throw error;
+          }
+        });
+      });
+    },
     flush: async () => {
       while (running !== undefined) await running;
-      if (!closed && !hints.empty) await begin(() => save(false));
+      if (!closed && !hints.empty) await begin(async () => void (await save(false)));
     },
     close: async () => {
       closed = true;
@@ -229,4 +257,13 @@ export function watchEnvironment(watched: Watched, tools: EnvironmentTools): Env
       await watched.close();
     },
   };
+}
+
+/** One turn of the event loop reads all events that the kernel has by now; a second one hands them on. */
+async function announcementsRead(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function letGo({ name }: Watched): CoppiceError {
+  return new CoppiceError('unavailable', 'not-watched', `The daemon does not watch ${name} just now.`);
 }

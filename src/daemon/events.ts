@@ -9,7 +9,7 @@ const about = {
   at: z.string(),
 };
 
-const heldSchema = z.object({ path: z.string(), reason: z.string(), detail: z.string() });
+export const heldSchema = z.object({ path: z.string(), reason: z.string(), detail: z.string() });
 export type HeldPath = z.infer<typeof heldSchema>;
 
 export const watchModeSchema = z.enum(['events', 'polling']);

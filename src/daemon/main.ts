@@ -132,6 +132,10 @@ async function live({ surroundings, load, options, path, log, ending }: Life): P
       await supervisor.suspend(learn(params), params.name);
       return {};
     },
+    checkpoint: async ({ params }) => {
+      const { checkpoint, held, submodules = [], unsettled } = await supervisor.checkpoint(params.key, params);
+      return { checkpoint: checkpoint ?? null, held: [...held], submodules: [...submodules], unsettled };
+    },
     stop: () => {
       ending.end('asked to');
       return {};

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod/mini';
 import { CoppiceError, type ErrorKind } from '../domain/error.ts';
-import { eventSchema } from './events.ts';
+import { eventSchema, heldSchema } from './events.ts';
 import { type Build, daemonStatusSchema, pongSchema } from './status.ts';
 
 export const protocolVersion = 1;
@@ -38,6 +38,24 @@ export const methods = {
   watch: { params: repositorySchema, result: z.object({ watching: z.boolean() }) },
   /** Answered once nothing of the daemon runs in that environment any more. */
   unwatch: { params: environmentSchema, result: done },
+  /**
+   * A checkpoint now, of everything or only of what has been announced. Fails with `not-watched` unless exactly that
+   * environment is watched by exactly those settings.
+   */
+  checkpoint: {
+    params: z.extend(environmentSchema, {
+      key: text,
+      cause: text,
+      execs: z.array(text),
+      announcedOnly: z.boolean(),
+    }),
+    result: z.object({
+      checkpoint: z.nullable(text),
+      held: z.array(heldSchema),
+      submodules: z.array(text),
+      unsettled: z.boolean(),
+    }),
+  },
   /** Answered at once; the connection closes when the daemon has ended. */
   stop: { params: nothing, result: done },
   subscribe: { params: nothing, result: done },

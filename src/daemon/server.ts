@@ -102,6 +102,8 @@ function answer(request: Request, answers: Answers): unknown {
       return answers.watch(request);
     case 'unwatch':
       return answers.unwatch(request);
+    case 'checkpoint':
+      return answers.checkpoint(request);
     case 'stop':
       return answers.stop(request);
     case 'subscribe':

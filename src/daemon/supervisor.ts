@@ -1,4 +1,5 @@
 /** Watches many environments of many repositories. What one of them throws never reaches another. */
+import { CoppiceError } from '../domain/error.ts';
 import type { Watchers } from '../watch/choose.ts';
 import { type Clock, within } from './clock.ts';
 import { type EnvironmentWatch, watchEnvironment } from './environment-watch.ts';
@@ -6,7 +7,7 @@ import type { DaemonEvent, Happening } from './events.ts';
 import { countFailures, describeError, type Failures } from './failures.ts';
 import { makeSlots } from './slots.ts';
 import type { EnvironmentStatus } from './status.ts';
-import type { Listed, WatchedName } from './watched.ts';
+import type { AskedCheckpoint, Listed, Saved, WatchedName } from './watched.ts';
 
 export interface SupervisorTools {
   readonly clock: Clock;
@@ -19,6 +20,8 @@ export interface Supervisor {
   readonly size: number;
   /** Begins to watch what is new in the list and lets go of what is no longer in it. */
   update(listed: readonly Listed[]): Promise<void>;
+  /** Saves what is in an environment now. Throws `not-watched` (kind `unavailable`), or what kept it from being saved. */
+  checkpoint(key: string, request: AskedCheckpoint): Promise<Saved>;
   /** Lets go of an environment and leaves it alone until `resume`, or until it is gone from the list; five minutes at most. */
   suspend(repositoryId: string, name: string): Promise<void>;
   resume(repositoryId: string, name: string): void;
@@ -131,6 +134,13 @@ export function supervise(tools: SupervisorTools): Supervisor {
     },
     update: async (listed) => {
       if (!closed) await next(() => update(listed));
+    },
+    checkpoint: async (key, request) => {
+      const watch = entries.get(key)?.watch;
+      if (watch === undefined) {
+        throw new CoppiceError('unavailable', 'not-watched', 'The daemon does not watch this environment.');
+      }
+      return watch.checkpoint(request);
     },
     suspend: (repositoryId, name) => {
       const id = idOf({ repositoryId, name });

@@ -6,7 +6,7 @@ import type { Oid } from '../domain/oid.ts';
 
 /** Names one environment in one repository. */
 export interface WatchedName {
-  /** Another environment made later under the same name has another key. */
+  /** Another environment made later under the same name, or by other settings, has another key. */
   readonly key: string;
   readonly repositoryId: string;
   readonly name: string;
@@ -29,8 +29,12 @@ export interface Watched extends WatchedName {
   readonly gitDirectory: string;
   /** Whether a directory is not worth watching. Asked for each; answers at once. */
   isIgnored(directory: BytePath): boolean;
-  /** Without `paths`, a scan of everything. */
-  checkpoint(request: { readonly paths?: readonly BytePath[]; readonly cause: Cause }): Promise<Checkpointed>;
+  /** Without `paths`, a scan of everything. With `execs`, the cause is as given, whatever runs inside. */
+  checkpoint(request: {
+    readonly paths?: readonly BytePath[];
+    readonly cause: Cause;
+    readonly execs?: readonly string[];
+  }): Promise<Checkpointed>;
   /** What the agent's HEAD and branches are, as any text that changes with them, read without starting anything. */
   headHint(): Promise<string | undefined>;
   /** Brings the agent's own commits to the branch. Only called while active. Returns the new ones, oldest first. */
@@ -45,6 +49,8 @@ export interface Checkpointed {
   readonly checkpoint: Oid | undefined;
   readonly tip: Oid;
   readonly held: readonly Held[];
+  /** See `CheckpointResult.submodules`. Left out: none. */
+  readonly submodules?: readonly BytePath[];
   /** Some file was still being written: to be called again soon. */
   readonly unsettled: boolean;
   readonly changes: readonly Change[];
@@ -53,6 +59,17 @@ export interface Checkpointed {
   /** Milliseconds that the look at the files took, without reading what had changed. Left out: all of the call. */
   readonly looked?: number;
 }
+
+/** A checkpoint that somebody waits for. */
+export interface AskedCheckpoint {
+  readonly cause: Cause;
+  readonly execs: readonly string[];
+  /** Only what has been hinted, where hints can be relied upon; what is held is not told then. */
+  readonly announcedOnly: boolean;
+}
+
+/** What whoever waits for a checkpoint learns of it. */
+export type Saved = Pick<Checkpointed, 'checkpoint' | 'held' | 'submodules' | 'unsettled'>;
 
 export interface ImportedCommit {
   readonly oid: Oid;

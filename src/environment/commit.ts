@@ -16,7 +16,7 @@ import type { Environment } from './environment.ts';
 import { followHead, headMoved } from './follow-head.ts';
 import { importCommits, noteHint } from './import-commits.ts';
 import { startOfWork } from './merged.ts';
-import { reconcileFully } from './reconcile.ts';
+import { type Reconciled, reconcileFully } from './reconcile.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface CommitRequest {
@@ -69,15 +69,16 @@ exit $status
 `;
 
 /**
- * Everything in the environment becomes one commit. Throws `nothing-to-commit`, `commit-refused`, `operation-in-progress`,
+ * Everything in the environment becomes one commit; with `looked`, everything that this look found. Throws `nothing-to-commit`, `commit-refused`, `operation-in-progress`,
  * `conflict-markers`.
  */
 export async function commitTail(
   workplace: Workplace,
   start: Environment,
   asked: CommitTailRequest,
+  looked?: Reconciled,
 ): Promise<Committed> {
-  const { environment, operation, held } = await reconcileFully(workplace, start);
+  const { environment, operation, held } = looked ?? (await reconcileFully(workplace, start));
   if (operation !== undefined) throw inProgress(environment, operation);
   const { markers } = asked;
   if (markers !== 'allow') {

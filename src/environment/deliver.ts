@@ -16,7 +16,7 @@ import { mergeInside, type ResolvedInside, type Sides } from './merge-inside.ts'
 import { mergeMessage, partMessage } from './merge-message.ts';
 import { type Part, partOf, type Selection } from './merge-part.ts';
 import { type MergeStart, mergeFrom, mergeStart, noteDelivery } from './merge-start.ts';
-import { reconcileFully } from './reconcile.ts';
+import { type Reconciled, reconcileFully } from './reconcile.ts';
 import { oldestFirst, replay } from './replay.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -57,8 +57,9 @@ const noHooks = { ran: 'none', output: '' } as const;
 
 /** Retries when the branch moves meanwhile: the merge is computed anew against where it is then. */
 export async function mergeInto(workplace: Workplace, start: Environment, request: MergeRequest): Promise<Merged> {
-  const { held, part } = await refuseConflict(workplace, start, request);
-  const environment = await withCommittedTail(workplace, start, request);
+  const { looked, part } = await refuseConflict(workplace, start, request);
+  const { held } = looked;
+  const environment = await withCommittedTail(workplace, looked, request);
   for (let attempt = 1; ; attempt += 1) {
     try {
       return { ...(await attemptMerge(workplace, environment, request, part)), held };
@@ -73,15 +74,16 @@ async function refuseConflict(
   workplace: Workplace,
   first: Environment,
   request: MergeRequest,
-): Promise<{ readonly held: readonly Held[]; readonly part: Part | undefined }> {
+): Promise<{ readonly looked: Reconciled; readonly part: Part | undefined }> {
   const { into, selection, strategy } = request;
   const before = await workplace.repository.readRef(into);
   if (before === undefined) await refuseUnknown(workplace, into);
-  const { environment, operation, held } = await reconcileFully(workplace, first);
+  const looked = await reconcileFully(workplace, first);
+  const { environment, operation } = looked;
   if (operation !== undefined) throw inProgress(environment, operation);
   if (!request.allowSecrets && selection === undefined) await refuseLeaks(workplace, environment, request, before);
   if (before === undefined && selection !== undefined) throw nothingThere(into);
-  if (before === undefined || strategy === 'ff-only') return { held, part: undefined };
+  if (before === undefined || strategy === 'ff-only') return { looked, part: undefined };
   const { tip } = environment.at;
   const start = await mergeStart(workplace, environment, into, before, tip);
   const part =
@@ -97,7 +99,7 @@ async function refuseConflict(
     const outcome = await mergeFrom(workplace, start, before, theirs);
     await resolvedOrRefused(workplace, environment, into, outcome, sidesOf(start, before, theirs));
   }
-  return { held, part };
+  return { looked, part };
 }
 
 function nothingThere(into: RefName): CoppiceError {
@@ -173,14 +175,15 @@ async function refuseUnknown({ repository }: Workplace, into: RefName): Promise<
 /** What goes into a branch carries no checkpoint: the tail becomes a commit first. */
 async function withCommittedTail(
   workplace: Workplace,
-  environment: Environment,
+  looked: Reconciled,
   { into, allowMarkers, noVerify = false }: MergeRequest,
 ): Promise<Environment> {
+  const { environment } = looked;
   const author = await authorOf(workplace, environment);
   const message = environment.record.title ?? `Work of ${environment.name}`;
   try {
     const markers = allowMarkers ? ('allow' as const) : { newTo: into };
-    return (await commitTail(workplace, environment, { message, author, noVerify, markers })).environment;
+    return (await commitTail(workplace, environment, { message, author, noVerify, markers }, looked)).environment;
   } catch (error) {
     if (!hasCode(error, 'nothing-to-commit')) throw error;
     return (await readEnvironment(workplace, environment.name)) ?? environment;

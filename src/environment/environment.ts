@@ -47,3 +47,11 @@ export function checkpointerRequest(environment: Environment) {
 export function holdOf({ record }: { readonly record: Pick<EnvironmentRecord, 'spec'> }): HoldRules {
   return record.spec.hold ?? { allow: [] };
 }
+
+/** What the daemon knows it by: another for one made later under the same name, and for other settings of what is held. */
+export function watchKeyOf(workplace: Workplace, environment: Environment): string {
+  const { name, record } = environment;
+  return [workplace.repository.id, name, record.createdAt, workplace.holdKey(checkpointerRequest(environment))].join(
+    '/',
+  );
+}

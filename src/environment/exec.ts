@@ -18,7 +18,7 @@ import type { Environment } from './environment.ts';
 import { Excerpt } from './excerpt.ts';
 import { findLeaks } from './leaks.ts';
 import { denialsOf, deniedBetween } from './network.ts';
-import { type Reconciled, reconcile } from './reconcile.ts';
+import { type Reconciled, reconcile, saveEdits } from './reconcile.ts';
 import { type RecordFile, updateRecord } from './record.ts';
 import { describeCommand, noteExec } from './running-execs.ts';
 import { type Delivery, deliverSecrets } from './secrets.ts';
@@ -72,8 +72,8 @@ export async function execInside(
   if (options.root && !environment.record.spec.root) throw rootRefused(environment);
   const access = await requireApprovedEnvironment(workplace, environment, options.confirm);
   if (environment.at.outside !== undefined) await bringInOutside(workplace, environment);
-  // Without a daemon nobody has looked at what was edited before: it must not be put down to this command.
-  if (!(await isWatched(workplace, environment))) await reconcile(workplace, environment, { cause: 'edit', execs: [] });
+  // It must not be put down to this command.
+  const checkpointer = await saveEdits(workplace, environment);
   const deniedBefore = await denialsOf(environment, runtime, container);
   const secrets = [...(options.withoutSecrets ? [] : access.secrets), ...(options.secrets ?? [])];
   const recipient = { runtime, containerId: container.id, root: options.root ?? false };
@@ -95,8 +95,13 @@ export async function execInside(
     }
     if (options.root) await giveBack(workplace, environment, runtime, container.id);
     // Still noted: should the daemon be the first to see the last changes, it names the same cause.
-    after = await reconcile(workplace, environment, { cause: causeOfEnd(shown, end), execs: [id] });
+    after = await reconcile(workplace, environment, {
+      cause: causeOfEnd(shown, end),
+      execs: [id],
+      ...(checkpointer === undefined ? {} : { checkpointer }),
+    });
   } finally {
+    await checkpointer?.close();
     await forget();
   }
   const record: ExecRecord = {
@@ -134,11 +139,6 @@ function latestOf(secrets: readonly NamedSecret[]): readonly NamedSecret[] {
 function causeOfEnd(shown: readonly string[], end: ExecEnd): string {
   const how = end.timedOut ? ' (timed out)' : end.status === 0 ? '' : ` (exit ${end.status})`;
   return `exec ${describeCommand(shown)}${how}`;
-}
-
-async function isWatched(workplace: Workplace, { name }: Environment): Promise<boolean> {
-  const facts = await workplace.daemon.facts();
-  return facts?.environments.some((each) => each.name === name && each.repository === workplace.repository.id) ?? false;
 }
 
 /** What root made in the tree becomes the user's: else nobody on the host could edit or remove it. */

@@ -4,16 +4,16 @@ import type { Held } from '../domain/change.ts';
 import type { Cause } from '../domain/checkpoint.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
-import type { CheckpointResult } from '../git/checkpointer.ts';
+import type { Checkpointer, CheckpointResult } from '../git/checkpointer.ts';
 import { requireApprovedEnvironment } from './approval.ts';
 import { findContainer } from './container.ts';
-import { checkpointerRequest, type Environment } from './environment.ts';
+import { checkpointerRequest, type Environment, watchKeyOf } from './environment.ts';
 import { readEnvironment } from './find.ts';
 import { hasNewCommits, importCommits } from './import-commits.ts';
 import { isMaterialized } from './materialize.ts';
 import { causeOf, runningExecs } from './running-execs.ts';
 import { saveSubmodules } from './submodules.ts';
-import type { Workplace } from './workplace.ts';
+import type { AskedCheckpoint, Workplace } from './workplace.ts';
 
 export interface ReconcileOptions {
   /** Default: what runs in it, or `edit`. */
@@ -21,6 +21,8 @@ export interface ReconcileOptions {
   readonly execs?: readonly string[];
   /** Read every file again: before work is handed over or put away. */
   readonly rehash?: boolean;
+  /** To look with, instead of the daemon's or a new one: it knows the files already. The caller closes it. */
+  readonly checkpointer?: Checkpointer;
 }
 
 export interface Reconciled {
@@ -59,7 +61,7 @@ export async function reconcile(
 async function withSubmodules(
   workplace: Workplace,
   environment: Environment,
-  { held, submodules }: CheckpointResult,
+  { held, submodules }: Saved,
 ): Promise<readonly Held[]> {
   if (submodules.length === 0) return held;
   const inside = await saveSubmodules(workplace, environment, submodules);
@@ -81,24 +83,64 @@ async function checkpoint(
   environment: Environment,
   options: ReconcileOptions,
   operation: string | undefined,
-): Promise<CheckpointResult> {
+): Promise<Saved> {
   const running = await runningExecs(workplace.repository.commonDirectory, environment.name);
-  const checkpointer = await workplace.openCheckpointer(checkpointerRequest(environment));
+  const cause = options.cause ?? causeOf(running);
+  const execs = options.execs ?? running.map(({ id }) => id);
+  if (!options.rehash && options.checkpointer === undefined) {
+    const done = await untilSettled(() => askDaemon(workplace, environment, { cause, execs, announcedOnly: false }));
+    if (done !== undefined) return done;
+  }
+  const checkpointer = options.checkpointer ?? (await workplace.openCheckpointer(checkpointerRequest(environment)));
   try {
     const request = {
-      cause: options.cause ?? causeOf(running),
-      execs: options.execs ?? running.map(({ id }) => id),
+      cause,
+      execs,
       rehash: options.rehash ?? false,
       ...(operation === undefined ? {} : { operation }),
     };
-    let result = await checkpointer.checkpoint(request);
-    for (let attempt = 1; result.unsettled && attempt < settleAttempts; attempt += 1) {
-      const again = await checkpointer.checkpoint(request);
-      result = { ...again, checkpoint: again.checkpoint ?? result.checkpoint };
-    }
-    return result;
+    return await untilSettled(() => checkpointer.checkpoint(request));
   } finally {
+    if (options.checkpointer === undefined) await checkpointer.close();
+  }
+}
+
+type Saved = Pick<CheckpointResult, 'checkpoint' | 'held' | 'submodules' | 'unsettled'>;
+
+async function untilSettled<Result extends Saved | undefined>(save: () => Promise<Result>): Promise<Result> {
+  let result = await save();
+  for (let attempt = 1; result?.unsettled && attempt < settleAttempts; attempt += 1) {
+    const again = await save();
+    if (again === undefined) return again;
+    result = { ...again, checkpoint: again.checkpoint ?? result.checkpoint };
+  }
+  return result;
+}
+
+function askDaemon(
+  workplace: Workplace,
+  environment: Environment,
+  request: Pick<AskedCheckpoint, 'cause' | 'execs' | 'announcedOnly'>,
+): Promise<Saved | undefined> {
+  const about = { key: watchKeyOf(workplace, environment), name: environment.name };
+  return workplace.daemon.checkpoint(workplace.repository, { ...about, ...request });
+}
+
+/**
+ * What was edited until now is saved as that: by the daemon, which has watched, or by a look at everything. What looked
+ * then is returned, for the next look; the caller closes it.
+ */
+export async function saveEdits(workplace: Workplace, environment: Environment): Promise<Checkpointer | undefined> {
+  const edits = { cause: 'edit', execs: [] };
+  const saved = await askDaemon(workplace, environment, { ...edits, announcedOnly: true });
+  if (saved !== undefined || !isMaterialized(environment)) return undefined;
+  const checkpointer = await workplace.openCheckpointer(checkpointerRequest(environment));
+  try {
+    await reconcile(workplace, environment, { ...edits, checkpointer });
+    return checkpointer;
+  } catch (error) {
     await checkpointer.close();
+    throw error;
   }
 }
 

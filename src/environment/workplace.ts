@@ -1,5 +1,6 @@
 /** A repository opened with everything the operations need around it. `open.ts` makes it; operations see interfaces only. */
 import type { BytePath } from '../domain/byte-path.ts';
+import type { Cause } from '../domain/checkpoint.ts';
 import type { EnvironmentDirectories } from '../domain/directories.ts';
 import type { ResolvedSpec } from '../domain/environment.ts';
 import type { EnvironmentName } from '../domain/environment-name.ts';
@@ -7,7 +8,7 @@ import type { HostRequest } from '../domain/host-access.ts';
 import type { RefName } from '../domain/ref-name.ts';
 import type { SecretReference } from '../domain/secret-reference.ts';
 import type { HoldRules, RuntimeKind, Spec } from '../domain/spec.ts';
-import type { Checkpointer } from '../git/checkpointer.ts';
+import type { Checkpointer, CheckpointResult } from '../git/checkpointer.ts';
 import type { LeakSearch } from '../git/leaks.ts';
 import type { Merging } from '../git/merging.ts';
 import type { Identity, Repository, Sieve } from '../git/repository.ts';
@@ -55,12 +56,30 @@ export interface WatchedFacts {
   readonly lastError: string | null;
 }
 
+export interface AskedCheckpoint {
+  /** See `watchKeyOf`. */
+  readonly key: string;
+  readonly name: EnvironmentName;
+  readonly cause: Cause;
+  readonly execs: readonly string[];
+  /** Only what file events have announced, instead of a look at everything. */
+  readonly announcedOnly: boolean;
+}
+
 /** The daemon as operations use it: an accelerator that may be absent. Nothing here throws for its absence. */
 export interface DaemonPort {
   /** Starts it when it is not running (and allowed), and tells it to look at this environment now. */
   notice(repository: Pick<Repository, 'commonDirectory'>, name: EnvironmentName): Promise<void>;
   /** Makes it let go of an environment before its files go; resolves when nothing of it runs there any more. */
   leave(repository: Pick<Repository, 'commonDirectory'>, name: EnvironmentName): Promise<void>;
+  /**
+   * A checkpoint made by the daemon, which knows the files already: it looks at all of them all the same. undefined: it
+   * does not watch that environment, or by other settings; make it yourself.
+   */
+  checkpoint(
+    repository: Pick<Repository, 'commonDirectory'>,
+    request: AskedCheckpoint,
+  ): Promise<Pick<CheckpointResult, 'checkpoint' | 'held' | 'submodules' | 'unsettled'> | undefined>;
   /** undefined when none is running. */
   facts(): Promise<DaemonFacts | undefined>;
   /** Starts it if need be. Throws `daemon-not-answering`, `daemon-off`. */
@@ -121,6 +140,8 @@ export interface Workplace {
   /** What of the user's uncommitted changes stays behind. */
   sieve(hold: HoldRules): Promise<Sieve>;
   openCheckpointer(request: CheckpointerFor): Promise<Checkpointer>;
+  /** Changes with whatever the settings say about what a checkpointer holds. */
+  holdKey(request: CheckpointerFor): string;
   /** Fills the stat cache of a tree that was checked out from `tip` a moment ago and that nobody can have changed. */
   seedStatCache(request: CheckpointerFor): Promise<void>;
   /** Joins the many small packs of checkpoints into few; nothing to do most of the time. Never on the path of a checkpoint. */

@@ -320,3 +320,38 @@ test('saves on flush what is still waiting, and after close does nothing', async
   await settle();
   expect(environment.asked).toEqual(['last edit']);
 });
+
+test('saves at once what somebody waits for: all of it, or what has been hinted', async () => {
+  const { clock, environment, hint, watch } = await watching();
+  const asked = { cause: 'exec make', execs: ['1'] };
+  environment.finds.push({ checkpoint: oid('b'), changes: [modified('made')] });
+  hint('made');
+  expect(await watch.checkpoint({ ...asked, announcedOnly: false })).toMatchObject({ checkpoint: oid('b') });
+  expect(environment.asked).toEqual(['all exec make']);
+  expect(await watch.checkpoint({ ...asked, announcedOnly: true })).toMatchObject({ checkpoint: undefined });
+  expect(environment.asked).toHaveLength(1);
+  hint('src/a');
+  await watch.checkpoint({ ...asked, announcedOnly: true });
+  expect(environment.asked.slice(1)).toEqual(['src/a exec make']);
+  await clock.advance(1_000);
+  expect(environment.asked).toHaveLength(2);
+});
+
+test('looks at everything for who waits, where events are incomplete', async () => {
+  const { environment, watchers, watch } = await watching();
+  watchers.trees[0]?.onDegraded('too many directories');
+  await watch.checkpoint({ cause: 'edit', execs: [], announcedOnly: true });
+  expect(environment.asked).toEqual(['all edit']);
+});
+
+test('who waits is told what went wrong, and that nobody watches any more', async () => {
+  const { environment, watch } = await watching();
+  environment.during = () => {
+    throw new CoppiceError('unavailable', 'disk-full', 'The disk is full.');
+  };
+  const asked = { cause: 'edit', execs: [], announcedOnly: false };
+  await expect(watch.checkpoint(asked)).rejects.toMatchObject({ code: 'disk-full' });
+  expect(watch.status()).toMatchObject({ state: 'failing', lastError: { code: 'disk-full', failures: 1 } });
+  await watch.close();
+  await expect(watch.checkpoint(asked)).rejects.toMatchObject({ code: 'not-watched' });
+});

@@ -20,6 +20,7 @@ function answersWith(changed: Partial<Answers>): Answers {
     status: () => ({ pid: 1, build, startedAt: 'now', environments: [], lastError: null }),
     watch: () => ({ watching: true }),
     unwatch: () => ({}),
+    checkpoint: () => ({ checkpoint: null, held: [], submodules: [], unsettled: false }),
     stop: () => ({}),
     subscribe: () => ({}),
     ...changed,

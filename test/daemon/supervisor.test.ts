@@ -1,5 +1,5 @@
 /** Many environments at once: none disturbs another. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/daemon/clock.ts';
@@ -217,7 +217,9 @@ test('real watchers, real files: each edit reaches the checkpoint of its own env
         tree: join(root, 'tree'),
         gitDirectory: join(root, 'git'),
         checkpoint: async ({ paths }: { readonly paths?: readonly BytePath[] }) => {
-          const changed = (paths ?? []).filter((each) => each.endsWith('.txt'));
+          // A scan of everything may be the first to see the file.
+          const looked = paths ?? readdirSync(join(root, 'tree/src')).map((name) => path(`src/${name}`));
+          const changed = looked.filter((each) => each.endsWith('.txt'));
           for (const each of changed) files.set(each, read(each));
           return {
             checkpoint: changed.length === 0 ? undefined : oid('d'),

@@ -72,6 +72,25 @@ export async function mergedStates(
   return verdicts;
 }
 
+/** Of many at once, without looking into anything. */
+export async function rememberedStates(
+  workplace: Workplace,
+  environments: readonly Environment[],
+): Promise<ReadonlyMap<Environment, Verdict>> {
+  const verdicts = new Map<Environment, Verdict>();
+  const targets = await targetsOf(workplace, environments);
+  const look = async (environment: Environment) => {
+    const target = targets.get(environment.target);
+    if (environment.at.tip === environment.at.base) verdicts.set(environment, { state: 'unchanged' });
+    else if (target !== undefined) {
+      const known = await recall(workplace, environment, target);
+      if (known !== undefined) verdicts.set(environment, known);
+    }
+  };
+  await Promise.all(environments.map(look));
+  return verdicts;
+}
+
 async function targetsOf(
   { repository }: Workplace,
   environments: readonly Environment[],

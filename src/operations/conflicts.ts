@@ -40,7 +40,7 @@ export const conflicts = operation({
     for (const name of names) about.add((await findEnvironment(workplace, name)).name);
     const cache = await openVerdictCache(workplace.repository.commonDirectory);
     const all = await environmentsUpToDate(workplace, context.report);
-    const matrix = await conflictMatrix(workplace, all, cache, order || about.size === 0 ? undefined : about);
+    const matrix = await conflictMatrix(workplace, all, cache, order || about.size === 0 ? {} : { about });
     const shown = matrix.cells.filter((cell) => isListed(cell, about));
     const since = await conflictsSince(workplace, shown, cache);
     const output = {

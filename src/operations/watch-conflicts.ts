@@ -46,7 +46,7 @@ export async function watchConflicts(
     const now = await positions(workplace);
     if (now === seen || context.signal.aborted) continue;
     seen = now;
-    tell((await conflictMatrix(workplace, await readyEnvironments(workplace), cache)).cells);
+    tell((await conflictMatrix(workplace, await readyEnvironments(workplace), cache, { again: true })).cells);
   }
 }
 

@@ -8,7 +8,7 @@ import type { RefName } from '../../domain/ref-name.ts';
 import type { MergePair } from '../../git/merging.ts';
 import type { Environment } from '../environment.ts';
 import { mergeStart } from '../merge-start.ts';
-import { mergedStates } from '../merged.ts';
+import { mergedStates, rememberedStates } from '../merged.ts';
 import type { Workplace } from '../workplace.ts';
 import { type Verdict, verdictOf } from './pair.ts';
 import type { VerdictCache } from './verdict-cache.ts';
@@ -39,14 +39,20 @@ export interface Matrix {
   readonly work: { readonly merged: number; readonly remembered: number };
 }
 
-/** `about`: only pairs that one of these is in. Default: all. */
+export interface MatrixOptions {
+  /** Only pairs that one of these is in. Default: all. */
+  readonly about?: ReadonlySet<string>;
+  /** Whether the target has an environment's work already is not looked into, only remembered: for a look after a look. */
+  readonly again?: boolean;
+}
+
 export async function conflictMatrix(
   workplace: Workplace,
   all: readonly Environment[],
   cache: VerdictCache,
-  about?: ReadonlySet<string>,
+  { about, again = false }: MatrixOptions = {},
 ): Promise<Matrix> {
-  const states = await mergedStates(workplace, all);
+  const states = await (again ? rememberedStates : mergedStates)(workplace, all);
   const isSettled = (each: Environment) => (states.get(each)?.state ?? 'unmerged') !== 'unmerged';
   const environments = all.filter((each) => !isSettled(each)).toSorted(byName);
   const meetings = [...(await withTargets(workplace, environments)), ...amongThem(environments)].filter(

@@ -1,5 +1,6 @@
 /** Pairs of commits that are certain to merge cleanly, because the paths each side changed have nothing to do with the other's. */
 import { CoppiceError } from '../../domain/error.ts';
+import type { Oid } from '../../domain/oid.ts';
 import type { HostGit } from '../host-git.ts';
 import type { MergePair } from '../merging.ts';
 import { type ChangedPaths, changedPaths, type TreePair } from './changed-paths.ts';
@@ -15,33 +16,40 @@ const mostPaths = 1_000_000;
 /** Remembers what changed between two trees, so that after a checkpoint only the new one is compared. */
 export function makeApart(git: HostGit): AreApart {
   const known = new Map<string, ChangedPaths>();
+  let common: Oid | undefined;
   return async (pairs) => {
-    const bases = await basesOf(git, pairs);
+    if (pairs.length === 0) return [];
+    const bases = await basesOf(git, pairs, common);
+    common = bases?.common;
     if (bases === undefined) return pairs.map(() => false);
     const compared = pairs.map((pair) => sidesOf(pair, bases));
-    const missing = new Map<string, TreePair>();
-    for (const sides of compared) {
-      for (const side of typeof sides === 'boolean' ? [] : sides)
-        if (!known.has(keyOf(side))) missing.set(keyOf(side), side);
-    }
-    const found = await changedPaths(git, [...missing.values()]);
-    for (const [index, key] of [...missing.keys()].entries()) {
-      const paths = found[index];
-      if (paths !== undefined) known.set(key, paths);
-    }
+    await learn(git, known, compared);
     const answer = compared.map((sides) => (typeof sides === 'boolean' ? sides : areApart(sides, known)));
     forget(known);
     return answer;
   };
 }
 
+/** Compares what was not compared before. */
+async function learn(
+  git: HostGit,
+  known: Map<string, ChangedPaths>,
+  compared: readonly (readonly TreePair[] | boolean)[],
+): Promise<void> {
+  const sides = compared.flatMap((each) => (typeof each === 'boolean' ? [] : each));
+  const missing = new Map(sides.filter((side) => !known.has(keyOf(side))).map((side) => [keyOf(side), side]));
+  const found = await changedPaths(git, [...missing.values()]);
+  for (const [index, key] of [...missing.keys()].entries()) {
+    const paths = found[index];
+    if (paths !== undefined) known.set(key, paths);
+  }
+}
+
 /** Undefined where the history cannot be read whole. */
-async function basesOf(git: HostGit, pairs: readonly Pair[]): Promise<Bases | undefined> {
+async function basesOf(git: HostGit, pairs: readonly Pair[], hint: Oid | undefined): Promise<Bases | undefined> {
   try {
-    return await mergeBases(
-      git,
-      pairs.flatMap(({ ours, theirs }) => [ours, theirs]),
-    );
+    const tips = pairs.flatMap(({ ours, theirs }) => [ours, theirs]);
+    return await mergeBases(git, tips, hint);
   } catch (error) {
     if (error instanceof CoppiceError && error.code === 'git-failed') return undefined;
     throw error;

@@ -25,7 +25,8 @@ export async function mergeBatch(
   pairs: readonly Pair[],
   { regions = false }: Pick<MergeOptions, 'regions'> = {},
 ): Promise<readonly PairOutcome[]> {
-  const config = regions ? ['merge.conflictStyle=zdiff3'] : [];
+  // Packed again where they are kept: compressing thousands of objects takes as long as the merges.
+  const config = ['core.looseCompression=0', ...(regions ? ['merge.conflictStyle=zdiff3'] : [])];
   const answers = await ask(git, quarantine, pairs, 'plain', config);
   const merges = answers.map((each, index) => ({ tree: oursOf(pairs, index), paths: pathsOf(each) }));
   const attributes = await readAttributes(git, quarantine.env, merges);

@@ -7,15 +7,16 @@ import type { MergePair, PairOutcome } from '../merging.ts';
 import { mergeAlone } from './batch.ts';
 import { dressPairs } from './dress.ts';
 import { withQuarantine } from './quarantine.ts';
+import { scratchInMemory } from './scratch.ts';
 import { nobody } from './three-way.ts';
 
-export function mergeInTurn(
+export async function mergeInTurn(
   git: HostGit,
   scratch: string,
   start: Oid,
   turns: readonly Omit<MergePair, 'ours'>[],
 ): Promise<readonly PairOutcome[]> {
-  return withQuarantine(git, scratch, async (quarantine) => {
+  return withQuarantine(git, await scratchInMemory(scratch), async (quarantine) => {
     const outcomes: PairOutcome[] = [];
     let ours = start;
     for (const [index, turn] of turns.entries()) {

@@ -6,6 +6,7 @@ import type { MergeOptions, MergePair, PairOutcome } from '../merging.ts';
 import { mergeAlone, mergeBatch } from './batch.ts';
 import { dressPairs } from './dress.ts';
 import { type Quarantine, withQuarantine } from './quarantine.ts';
+import { scratchInMemory } from './scratch.ts';
 
 /** Pairs in one batch: enough to pay for the process, few enough for their objects to fit a small tmpfs (FACTS: 44 a pair). */
 const most = 100;
@@ -18,11 +19,13 @@ export async function* mergeAll(
   options: MergeOptions = {},
 ): AsyncGenerator<PairOutcome> {
   const batches = batchesOf([...pairs]);
+  if (batches.length === 0) return;
+  const place = await scratchInMemory(scratch);
   const underWay: Promise<readonly PairOutcome[]>[] = [];
   const begin = () => {
     const batch = batches.shift();
     if (batch === undefined) return;
-    const work = mergeOne(git, scratch, batch, options);
+    const work = mergeOne(git, place, batch, options);
     // Whoever takes the outcomes sees it; one that nobody takes any more must not end the process.
     work.catch(() => undefined);
     underWay.push(work);

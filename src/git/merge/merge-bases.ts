@@ -1,4 +1,5 @@
 /** The merge bases of every pair of many commits, from one walk over the history between them. */
+import { hasCode } from '../../domain/error.ts';
 import { type Oid, parseOid } from '../../domain/oid.ts';
 import type { HostGit } from '../host-git.ts';
 
@@ -7,6 +8,8 @@ export interface Bases {
   of(left: Oid, right: Oid): readonly Oid[] | undefined;
   /** Of the tips and their bases. */
   treeOf(commit: Oid): Oid | undefined;
+  /** What they all descend from. */
+  readonly common: Oid | undefined;
 }
 
 export interface Node {
@@ -15,17 +18,42 @@ export interface Node {
   readonly parents: readonly Oid[];
 }
 
-export async function mergeBases(git: HostGit, tips: readonly Oid[]): Promise<Bases> {
+/** `hint`: what earlier tips had in common, which saves asking where it still holds. */
+export async function mergeBases(git: HostGit, tips: readonly Oid[], hint?: Oid): Promise<Bases> {
   const distinct = [...new Set(tips)];
+  const quick = hint === undefined ? undefined : await historyIfAllReach(git, distinct, hint);
+  if (quick !== undefined) return basesIn(quick, distinct, hint);
   const { common, related } = await commonAncestor(git, distinct);
-  const nodes = common === undefined ? [] : await historyOf(git, related, common);
-  const found = basesByPair(nodes, related);
+  return basesIn(common === undefined ? [] : await historyOf(git, related, common), related, common);
+}
+
+function basesIn(nodes: readonly Node[], tips: readonly Oid[], common: Oid | undefined): Bases {
+  const found = basesByPair(nodes, tips);
   const trees = new Map(nodes.map(({ oid, tree }) => [oid, tree]));
-  const known = new Set(related);
+  const known = new Set(tips);
   return {
     of: (left, right) => (known.has(left) && known.has(right) ? (found.get(`${left} ${right}`) ?? []) : undefined),
     treeOf: (commit) => trees.get(commit),
+    common,
   };
+}
+
+/** Undefined where some tip does not descend from `common`, or it is unknown by now. */
+async function historyIfAllReach(
+  git: HostGit,
+  tips: readonly Oid[],
+  common: Oid,
+): Promise<readonly Node[] | undefined> {
+  let nodes: readonly Node[];
+  try {
+    nodes = await historyOf(git, tips, common);
+  } catch (error) {
+    if (hasCode(error, 'git-failed')) return undefined;
+    throw error;
+  }
+  const reaches = new Set<Oid>([common]);
+  for (const { oid, parents } of nodes.toReversed()) if (parents.some((each) => reaches.has(each))) reaches.add(oid);
+  return tips.every((tip) => reaches.has(tip)) ? nodes : undefined;
 }
 
 /**

@@ -16,6 +16,9 @@ export interface Quarantine {
   promoteOnly(wanted: ReadonlySet<string>): Promise<void>;
 }
 
+/** Names of the directories begin with it, then the process. */
+export const quarantinePrefix = 'coppice-merge-';
+
 /** `scratch` should be fast to write to (FACTS: 44 loose objects a merge). Gone when `body` is done. */
 export async function withQuarantine<Result>(
   git: HostGit,
@@ -23,7 +26,7 @@ export async function withQuarantine<Result>(
   body: (quarantine: Quarantine) => Promise<Result>,
 ): Promise<Result> {
   await mkdir(scratch, { recursive: true, mode: 0o700 });
-  const directory = await mkdtemp(join(scratch, 'merge-'));
+  const directory = await mkdtemp(join(scratch, `${quarantinePrefix}${process.pid}-`));
   try {
     const objects = join(directory, 'objects');
     await mkdir(objects);

@@ -195,6 +195,7 @@ export async function build(
   try {
     const timings = await materialize(workplace, environment, runtime);
     if (timings.pointers > 0) report(pointersLeft(timings.pointers));
+    if (timings.emptySubmodules > 0) report(emptySubmodules(timings.emptySubmodules));
     stopIfAborted(signal);
     const stage = await runSetup(workplace, environment, report);
     const record: EnvironmentRecord = { ...environment.record, stage };
@@ -206,6 +207,11 @@ export async function build(
     await rollBack(workplace, environment);
     throw error;
   }
+}
+
+function emptySubmodules(count: number): string {
+  const what = count === 1 ? '1 submodule is an empty directory' : `${count} submodules are empty directories`;
+  return `${what}: it is not in this repository (\`git submodule update --init\` in your checkout brings it for the next environment).`;
 }
 
 function pointersLeft(pointers: number): string {

@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repositoryDirectory, repositoryFile } from '../domain/directories.ts';
 import { hasCode } from '../domain/error.ts';
-import type { MergeUnderWay } from '../git/worktree.ts';
+import type { CheckedOut, MergeUnderWay } from '../git/worktree.ts';
 import type { Container, InsideLayout, Runtime } from '../runtime/runtime.ts';
 import { containerRequest, gitFileOf, labelsOf, layoutOf } from './container.ts';
 import { checkpointerRequest, type Environment } from './environment.ts';
@@ -13,6 +13,7 @@ import { insideRef, unmerged } from './resolution/conflict.ts';
 import { intentsOf } from './resolution/intents.ts';
 import { writeNote } from './resolution/note.ts';
 import { cacheDirectory } from './running-execs.ts';
+import { beginSubmodules } from './submodules.ts';
 import type { Workplace } from './workplace.ts';
 
 /** What took how long, in milliseconds. */
@@ -23,6 +24,8 @@ export interface Timings {
   readonly total: number;
   /** Files of Git LFS that are pointers, because their content is not here. */
   readonly pointers: number;
+  /** Submodules that are empty directories, because nothing of them is here. */
+  readonly emptySubmodules: number;
 }
 
 /**
@@ -56,10 +59,12 @@ export async function materialize(workplace: Workplace, environment: Environment
   // Nothing runs inside before this function returns, so nobody can write while the cache is filled.
   const started = runtime.start(container.id);
   await Promise.all([started, workplace.seedStatCache(checkpointerRequest(environment))]);
+  await beginSubmodules(workplace, environment, built.submodules.filled);
   await writeFile(markerOf(environment), '');
   const total = since();
-  const { files, git, pointers } = built;
-  return { files, git: git - files, container: total - git, total, pointers };
+  const { files, git, pointers, submodules } = built;
+  const emptySubmodules = submodules.empty.length;
+  return { files, git: git - files, container: total - git, total, pointers, emptySubmodules };
 }
 
 /** What the container mounts has to be there when it is created; files may come later. */
@@ -82,9 +87,9 @@ async function buildTree(
   layout: InsideLayout,
   sharing: Promise<void>,
   since: () => number,
-): Promise<{ readonly files: number; readonly git: number; readonly pointers: number }> {
+): Promise<Pick<CheckedOut, 'pointers' | 'submodules'> & { readonly files: number; readonly git: number }> {
   const { directories, refs, at, name } = environment;
-  const { pointers } = await workplace.worktrees.create({ name, directories, branch: refs.branch, tip: at.tip });
+  const made = await workplace.worktrees.create({ name, directories, branch: refs.branch, tip: at.tip });
   const files = since();
   await sharing;
   await workplace.worktrees.createOwnGit({
@@ -97,7 +102,7 @@ async function buildTree(
     ...mergeUnderWay(environment),
   });
   await noteHint(workplace, environment);
-  return { files, git: since(), pointers };
+  return { files, git: since(), pointers: made.pointers, submodules: made.submodules };
 }
 
 /** An environment for a conflict has its merge under way until HEAD has moved. */

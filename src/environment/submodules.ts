@@ -6,9 +6,11 @@
 import { createHash } from 'node:crypto';
 import { type BytePath, bytePathFromText, bytesOf, textOf } from '../domain/byte-path.ts';
 import type { Held } from '../domain/change.ts';
+import { trailerValues } from '../domain/checkpoint.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import { isOid, type Oid } from '../domain/oid.ts';
 import type { RefName } from '../domain/ref-name.ts';
+import type { FilledSubmodules } from '../git/worktree.ts';
 import type { Container, Runtime } from '../runtime/runtime.ts';
 import { findContainer, layoutOf, pipeInto, runInside } from './container.ts';
 import { checkpointerRequest, type Environment } from './environment.ts';
@@ -38,6 +40,19 @@ export async function saveSubmodules(
   return held;
 }
 
+/** A fresh environment's: what was filled in is as recorded, and whatever comes later is told by it. */
+export async function beginSubmodules(
+  workplace: Workplace,
+  environment: Environment,
+  filled: FilledSubmodules['filled'],
+): Promise<void> {
+  for (const { path, commit } of filled) {
+    const known = await workplace.repository.readRef(environment.refs.module(slugOf(path), 'files'));
+    // One of an earlier life is still what an agent made of it.
+    if (known === undefined) await saveFiles(workplace, environment, path, commit);
+  }
+}
+
 async function save(
   workplace: Workplace,
   environment: Environment,
@@ -45,11 +60,12 @@ async function save(
   inside: Inside | undefined,
 ): Promise<readonly Held[]> {
   const { path, slug, recorded } = submodule;
-  const files = await saveFiles(workplace, environment, submodule);
+  const files = await saveFiles(workplace, environment, path);
   if (files === undefined) return [];
   const state = inside === undefined ? undefined : await ask(inside, path);
   const head = state?.head === recorded ? undefined : state?.head;
-  const changed = state === undefined ? files.changed : state.dirty || state.head === undefined;
+  // Without a repository of its own nobody but the files can tell, if it is known what they were.
+  const changed = state?.head === undefined ? files.changed : state.dirty;
   if (head === undefined && !changed) return files.held;
   const problem =
     head === undefined || inside === undefined || state === undefined
@@ -62,11 +78,13 @@ async function save(
 }
 
 /** undefined when its directory has gone meanwhile. */
-async function saveFiles(workplace: Workplace, environment: Environment, { path, slug }: Submodule) {
+async function saveFiles(workplace: Workplace, environment: Environment, path: BytePath, recorded?: Oid) {
+  const slug = slugOf(path);
   const branch = environment.refs.module(slug, 'files');
-  const first = (await workplace.repository.readRef(branch)) === undefined;
-  if (first) await begin(workplace, environment, branch, path);
-  const wanted = { ...checkpointerRequest(environment), branch, submodule: { path, slug, first } };
+  const begun = (await workplace.repository.readRef(branch)) !== undefined;
+  if (!begun) await begin(workplace, environment, { branch, path, recorded });
+  const state = begun ? ('known' as const) : recorded === undefined ? ('first' as const) : ('pristine' as const);
+  const wanted = { ...checkpointerRequest(environment), branch, submodule: { path, slug, state } };
   try {
     const checkpointer = await workplace.openCheckpointer(wanted);
     try {
@@ -82,12 +100,20 @@ async function saveFiles(workplace: Workplace, environment: Environment, { path,
   }
 }
 
+/** On the commit that the first look stands on, where that look saw what is recorded. */
+const recordedTrailer = 'Coppice-Recorded-Commit';
+
 /** An empty commit for the files to stand on. */
-async function begin(workplace: Workplace, { record }: Environment, branch: RefName, path: BytePath): Promise<void> {
+async function begin(
+  workplace: Workplace,
+  { record }: Environment,
+  { branch, path, recorded }: { readonly branch: RefName; readonly path: BytePath; readonly recorded: Oid | undefined },
+): Promise<void> {
   const { repository } = workplace;
   const { author } = record;
   const tree = await repository.emptyTree();
-  const message = `Files of the submodule ${textOf(path)}\n`;
+  const trailer = recorded === undefined ? '' : `\n${recordedTrailer}: ${recorded}\n`;
+  const message = `Files of the submodule ${textOf(path)}\n${trailer}`;
   const commit = await repository.writeCommit({ tree, parents: [], author, committer: author, message });
   try {
     await repository.updateRefs([{ name: branch, before: null, after: commit }], 'coppice: submodule');
@@ -97,10 +123,11 @@ async function begin(workplace: Workplace, { record }: Environment, branch: RefN
   }
 }
 
-/** Whether the files are others than at the first look, the commit on the empty one. */
+/** Whether the files are others than at the first look, the commit on the empty one; if that is not known to be as recorded, they are. */
 async function changedSinceFirst({ repository }: Workplace, tip: Oid): Promise<boolean> {
   const commits = await repository.log({ start: tip, firstParent: true });
-  const first = commits.at(-2);
+  const [root, first] = [commits.at(-1), commits.at(-2)];
+  if (root === undefined || trailerValues(root.message, recordedTrailer).length === 0) return true;
   return first !== undefined && first.tree !== commits[0]?.tree;
 }
 

@@ -28,8 +28,13 @@ export interface CheckpointerFor {
   readonly author: Identity;
   /** What the repository says of what is held; the user's own settings go before it. */
   readonly hold: HoldRules;
-  /** A submodule's directory instead of the whole tree; `first`: nothing of it is recorded yet. */
-  readonly submodule?: { readonly path: BytePath; readonly slug: string; readonly first: boolean };
+  /** A submodule's directory instead of the whole tree. */
+  readonly submodule?: {
+    readonly path: BytePath;
+    readonly slug: string;
+    /** `first`: nothing of it is recorded yet. `pristine`: nor can anybody have changed it. */
+    readonly state: 'first' | 'pristine' | 'known';
+  };
 }
 
 /** Reading what an agent's own git directory says, as data. */

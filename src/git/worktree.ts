@@ -62,6 +62,14 @@ export interface CheckedOut {
   readonly content: number;
   /** Those that stayed pointers: their content is not here, or too much in all. */
   readonly pointers: number;
+  readonly submodules: FilledSubmodules;
+}
+
+export interface FilledSubmodules {
+  /** Those whose files are there, of the commit that is recorded. */
+  readonly filled: readonly { readonly path: BytePath; readonly commit: Oid }[];
+  /** Nothing of them is in this repository: empty directories. */
+  readonly empty: readonly BytePath[];
 }
 
 export interface StagedFiles {
@@ -72,7 +80,8 @@ export interface StagedFiles {
 export interface Worktrees {
   /**
    * Registers a locked linked worktree by hand (`<common>/worktrees/coppice-<name>`: no lock on the shared config, no
-   * hook, no filter) and checks its files out; where git has pointers of Git LFS, the content that this repository has.
+   * hook, no filter) and checks its files out; where git has pointers of Git LFS, the content that this repository has, and so
+   * the files of submodules.
    * Inherits the caller's sparse patterns. Leaves nothing behind when it throws.
    */
   create(request: WorktreeRequest): Promise<CheckedOut>;

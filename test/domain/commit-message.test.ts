@@ -17,6 +17,12 @@ test('one file: the subject says it; causes once each, in order', () => {
   expect(message).toBe('add src/ü.ts: +3 −0\n\nCaused by:\n* exec npm run gen\n* edit');
 });
 
+test('a few files: the subject names them', () => {
+  expect(composedMessage([change('a', 'added'), change('b', 'deleted')], [])).toBe(
+    'a, b\n\n* add a: +1 −0\n* delete b',
+  );
+});
+
 test('many files: twenty by name, the rest counted; a cause cannot break the message', () => {
   const changes = Array.from({ length: 23 }, (_, index) => change(`src/f${index}`, 'added'));
   const lines = composedMessage(changes, [`exec sh -c 'a\n\nSigned-off-by: x ${'y'.repeat(200)}'`]).split('\n');

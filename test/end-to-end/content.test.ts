@@ -48,7 +48,7 @@ it('a commit without a message says what changed and why, but no command line wi
   await cli.run(['exec', 'one', '--', 'sh', '-c', 'echo a > a.txt']);
   await cli.run(['exec', 'one', '--', 'sh', '-c', `: ${token}; echo b > b.txt`]);
   const answer = await cli.json<{ subject: string; composed: boolean }>(['commit', 'one']);
-  expect(answer).toMatchObject({ subject: '2 files', composed: true });
+  expect(answer).toMatchObject({ subject: 'a.txt, b.txt', composed: true });
   const message = repository.git('log', '-1', '--format=%B', 'coppice/one');
   expect(message).toContain('* add a.txt: +1 −0\n* add b.txt: +1 −0\n\nCaused by:\n* exec sh -c');
   expect(message).toContain('secret');

@@ -13,15 +13,15 @@ import { type CheckpointerDependencies, openCheckpointer } from './open-checkpoi
 export interface Submodule {
   readonly path: BytePath;
   readonly slug: string;
-  /** Nothing of it is recorded yet: all of it is new, however much it is. */
-  readonly first: boolean;
+  /** `first`: nothing of it is recorded yet, all of it is new, however much it is. `pristine`: nor is any of it an agent's. */
+  readonly state: 'first' | 'pristine' | 'known';
 }
 
 /** Throws `submodule-gone` (kind `not-found`) where there is no such directory any more. */
 export async function openSubmoduleCheckpointer(
   request: CheckpointerRequest,
   dependencies: CheckpointerDependencies,
-  { path, slug, first }: Submodule,
+  { path, slug, state }: Submodule,
 ): Promise<Checkpointer> {
   // By its descriptor: somebody may put a link in its place, or in that of a directory above.
   const directory = openDirectoryBelow(request.tree, path);
@@ -34,7 +34,8 @@ export async function openSubmoduleCheckpointer(
       cache: join(home, 'stat-cache'),
       // There is none: the sparse patterns of the whole say nothing of what is in it.
       registration: home,
-      limits: first ? withoutCount(request.limits) : request.limits,
+      limits: state === 'known' ? request.limits : withoutCount(request.limits),
+      ...(state === 'pristine' ? { secrets: { ...request.secrets, patterns: 'off' as const } } : {}),
     };
     const checkpointer = await openCheckpointer(inner, dependencies);
     return {

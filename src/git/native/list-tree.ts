@@ -11,10 +11,11 @@ export async function listTree(
   git: HostGit,
   treeish: Oid,
   options: { readonly recursive?: boolean; readonly path?: string } = {},
+  env: Readonly<Record<string, string>> = {},
 ): Promise<readonly ListedEntry[]> {
   const list = async (paths: readonly string[]) => {
     const args = ['ls-tree', '-z', '--full-tree', ...(options.recursive ? ['-r'] : []), treeish, '--', ...paths];
-    const { stdout } = await git.run(args, { env: { GIT_LITERAL_PATHSPECS: '1' } });
+    const { stdout } = await git.run(args, { env: { ...env, GIT_LITERAL_PATHSPECS: '1' } });
     return splitNul(stdout).map(parseEntry);
   };
   const path = options.path?.replace(/\/+$/, '');

@@ -93,7 +93,7 @@ export async function packHistory(context: WorktreeContext, wanted: readonly Oid
 }
 
 /** In GIT_ALTERNATE_OBJECT_DIRECTORIES a path in double quotes may hold ':' (git(1)). */
-function quoted(path: string): string {
+export function quoted(path: string): string {
   return `"${path.replace(/["\\]/g, '\\$&').replace(/\n/g, '\\n')}"`;
 }
 

@@ -5,8 +5,8 @@ import { type EnvironmentName, isEnvironmentName } from '../../domain/environmen
 import { CoppiceError } from '../../domain/error.ts';
 import type { Oid } from '../../domain/oid.ts';
 import { ifPresent } from '../../platform/errno.ts';
-import { bringContent, type LfsContent } from '../lfs/content.ts';
-import type { WorktreeRequest, Worktrees } from '../worktree.ts';
+import { bringContent } from '../lfs/content.ts';
+import type { CheckedOut, WorktreeRequest, Worktrees } from '../worktree.ts';
 import { addBase, explainMissing } from './base-store.ts';
 import { mostLfsContent, type WorktreeContext } from './context.ts';
 import { checkOut } from './index-file.ts';
@@ -18,6 +18,7 @@ import { register, registrationDirectory } from './registration.ts';
 import { claimTree, removeWorktree, undoCreation } from './remove.ts';
 import { readSparse } from './sparse.ts';
 import { withStaged } from './stage.ts';
+import { fillSubmodules } from './submodules.ts';
 
 export function createWorktrees(context: WorktreeContext): Worktrees {
   const { git } = context;
@@ -42,7 +43,7 @@ export function createWorktrees(context: WorktreeContext): Worktrees {
   };
 }
 
-async function createWorktree(context: WorktreeContext, request: WorktreeRequest): Promise<LfsContent> {
+async function createWorktree(context: WorktreeContext, request: WorktreeRequest): Promise<CheckedOut> {
   const { git, gitDirectory } = context;
   const { name, branch, directories, tip } = request;
   await claimTree(directories);
@@ -55,7 +56,8 @@ async function createWorktree(context: WorktreeContext, request: WorktreeRequest
     await writeFile(join(tree, '.git'), `gitdir: ${registration}\n`);
     await checkOut(git, registration, tree, tip);
     const call = { gitDirectory: registration };
-    return await bringContent({ git, store: context.lfs, call, files: tree, most: mostLfsContent });
+    const lfs = await bringContent({ git, store: context.lfs, call, files: tree, most: mostLfsContent });
+    return { ...lfs, submodules: await fillSubmodules(git, tree, tip) };
   } catch (error) {
     await undoCreation(registration, directories);
     throw await explainMissing(context, error);

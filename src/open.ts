@@ -5,6 +5,7 @@ import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { openApprovals } from './config/approvals.ts';
 import { parseEnvironmentFile } from './config/environment-file.ts';
+import { resolveNetwork } from './config/network.ts';
 import { askedRuntime, networkLeftOut, resolveSpec } from './config/resolve.ts';
 import { loadSettings, type UserSettings } from './config/settings.ts';
 import { fingerprintFile, registrationId } from './domain/directories.ts';
@@ -120,6 +121,7 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
     installation: await installationOf(surroundings),
     now: () => new Date(),
     runtime: (kind) => runtimes.get(kind),
+    boundNetwork: (wanted) => resolveNetwork({ flags: undefined, file: wanted, settings: settings.network }),
     async planSpec(flags, bytes, report) {
       const sources = { flags, file: parseEnvironmentFile(bytes), settings };
       const engineAvailable = askedRuntime(sources) === undefined ? await runtimes.engineAnswers() : true;

@@ -2,10 +2,12 @@
 import type { EnvironmentRecord } from '../domain/environment.ts';
 import { type EnvironmentName, isEnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError } from '../domain/error.ts';
+import { networkModes } from '../domain/network.ts';
 import type { Oid } from '../domain/oid.ts';
 import { coppiceRefs, refsOf } from '../domain/ref-layout.ts';
 import { runtimeKinds, type Spec } from '../domain/spec.ts';
 import { thisProcess } from '../platform/liveness.ts';
+import { type Container, labels } from '../runtime/runtime.ts';
 import { labelsOf } from './container.ts';
 import { parseRecord, recordFile, writeFirstRecord } from './record.ts';
 import { authorOf } from './starting-point.ts';
@@ -78,11 +80,18 @@ async function runsIn(workplace: Workplace, name: EnvironmentName): Promise<Spec
     try {
       const [container] = await (await workplace.runtime(kind)).list(labelsOf(workplace, name));
       if (container !== undefined) {
-        return { runtime: kind, ...(container.image === null ? {} : { image: container.image }) };
+        const image = container.image === null ? {} : { image: container.image };
+        return { runtime: kind, ...image, ...networkOf(container) };
       }
     } catch (error) {
       if (!(error instanceof CoppiceError) || error.kind !== 'unavailable') throw error;
     }
   }
   return {};
+}
+
+/** Never more than it had: of an allowlist the hosts are lost, and have to be allowed again. */
+function networkOf(container: Container): Pick<Spec, 'network'> {
+  const mode = networkModes.find((each) => each === container.labels[labels.network]);
+  return mode === undefined || mode === 'open' ? {} : { network: mode };
 }

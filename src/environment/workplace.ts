@@ -5,6 +5,7 @@ import type { EnvironmentDirectories } from '../domain/directories.ts';
 import type { ResolvedSpec } from '../domain/environment.ts';
 import type { EnvironmentName } from '../domain/environment-name.ts';
 import type { HostRequest } from '../domain/host-access.ts';
+import type { Network } from '../domain/network.ts';
 import type { RefName } from '../domain/ref-name.ts';
 import type { SecretReference } from '../domain/secret-reference.ts';
 import type { HoldRules, RuntimeKind, Spec } from '../domain/spec.ts';
@@ -116,6 +117,8 @@ export interface Workplace {
   now(): Date;
   /** The runtime of an existing environment. */
   runtime(kind: RuntimeKind): Promise<Runtime>;
+  /** What of a network somebody else may have written the user's settings give, and in words what they do not. */
+  boundNetwork(wanted: Network): { readonly network: Network; readonly leftOut: readonly string[] };
   /**
    * What to make a new environment of: flags, then the commit's `.coppice/environment.json`, then the user's settings;
    * docker where an engine answers and nobody asked for anything else.

@@ -1,15 +1,17 @@
 /** `start`: makes an environment run: its container, and on a machine that only fetched its references its files too. */
 import { readdir } from 'node:fs/promises';
 import * as z from 'zod/mini';
-import { networkModes } from '../domain/network.ts';
+import { type Network, networkModes } from '../domain/network.ts';
 import { requireApprovedEnvironment } from '../environment/approval.ts';
 import { bringInOutside } from '../environment/commit.ts';
 import { ensureRunning } from '../environment/container.ts';
+import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { dismantle, isMaterialized, materialize } from '../environment/materialize.ts';
 import { changedNetwork, changeNetwork, recordNetwork } from '../environment/network.ts';
 import { waitUntilReady } from '../environment/ready.ts';
 import { setAside } from '../environment/remove.ts';
+import type { Report, Workplace } from '../environment/workplace.ts';
 import { ifPresent } from '../platform/errno.ts';
 import { describeNetwork, networkView } from './network-view.ts';
 import { flag, nameArgument, operation } from './operation.ts';
@@ -40,14 +42,14 @@ export const start = operation({
     const workplace = await context.workplace();
     const found = await waitUntilReady(workplace, await findEnvironment(workplace, name), context.signal);
     await requireApprovedEnvironment(workplace, found, context.confirm);
-    const wanted = changedNetwork(found.name, found.record.spec.network, { mode, allow, deny });
-    const environment = isMaterialized(found)
-      ? await changeNetwork(workplace, found, wanted)
-      : await recordNetwork(workplace, found, wanted);
-    const runtime = await workplace.runtime(environment.record.spec.runtime);
-    const { image } = environment.record.spec;
+    const runtime = await workplace.runtime(found.record.spec.runtime);
+    const { image } = found.record.spec;
     if (image !== null) await runtime.prepareImage(image, ({ message }) => context.report(message));
-    const fresh = !isMaterialized(environment);
+    const fresh = !isMaterialized(found);
+    // A record that came with a fetch is somebody else's word.
+    const before = fresh ? bounded(workplace, found, context.report) : found.record.spec.network;
+    const wanted = changedNetwork(found.name, before, { mode, allow, deny });
+    const environment = await (fresh ? recordNetwork : changeNetwork)(workplace, found, wanted);
     if (fresh) {
       // Where its directory was deleted by hand, a container over what is gone and a registration are left. Files without
       // the mark of a whole environment are of a making that was cut short, most likely: kept all the same.
@@ -77,6 +79,14 @@ export const start = operation({
     return `${name} is running${fresh ? `, checked out at ${worktree}` : ''}${reach}`;
   },
 });
+
+function bounded(workplace: Workplace, { name, record }: Environment, report: Report): Network {
+  const { network, leftOut } = workplace.boundNetwork(record.spec.network);
+  if (leftOut.length > 0) {
+    report(`The record of ${name} asks for more of the network than your settings give: ${leftOut.join(', ')}.`);
+  }
+  return network;
+}
 
 async function hasFiles(directory: string): Promise<boolean> {
   return ((await ifPresent(readdir(directory))) ?? []).length > 0;

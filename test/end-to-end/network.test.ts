@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type CliOptions, coppiceIn } from '../support/coppice.ts';
 import { type FileContent, makeRepository } from '../support/repository.ts';
@@ -103,6 +104,23 @@ describe('the network', () => {
     const given = await narrowed.create('--allow-host', 'api.example.net');
     expect(given).toMatchObject({ status: 0, stdout: expect.stringContaining('*.example.com, api.example.net\n') });
     expect(given.stderr).not.toContain('asks for');
+  });
+
+  it('is no wider for a record that came with a fetch than the user’s settings give', async () => {
+    const { repository, create } = scene();
+    await create('--allow-host', 'example.org', '--allow-host', 'example.net');
+    const other = join(repository.directory, 'other');
+    repository.gitIn(repository.directory, 'clone', '-q', repository.path, other);
+    const refs = ['refs/coppice/*:refs/coppice/*', 'refs/heads/coppice/*:refs/heads/coppice/*'];
+    repository.gitIn(other, 'fetch', '-q', 'origin', ...refs);
+    const home = join(repository.directory, 'colleague');
+    const env = { HOME: home, XDG_CONFIG_HOME: join(home, '.config'), XDG_DATA_HOME: join(home, '.local/share') };
+    const settings = { network: { allow: ['example.org'] } };
+    const theirs = coppiceIn({ ...repository, path: other, home }, { env, settings });
+    onTestFinished(async () => void (await theirs.run(['remove', '--force', 'one'])));
+    const started = await theirs.run(['start', 'one']);
+    expect(started).toMatchObject({ status: 0, stdout: expect.stringContaining('network allowlist: example.org\n') });
+    expect(started.stderr).toContain('asks for more of the network than your settings give: example.net.');
   });
 
   it('refuses what makes no sense, and says what would', async () => {

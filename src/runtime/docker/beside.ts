@@ -10,6 +10,7 @@ import {
   deniedBy,
   gatewayName,
   gatewayRole,
+  keepGateway,
   makeGateway,
   notIsolated,
   roleLabel,
@@ -52,6 +53,11 @@ async function withoutVersion6(engine: Engine): Promise<Readonly<Record<string, 
 /** Nothing for a container without an allowlist. */
 export async function startBeside(engine: Engine, { addresses, name }: Inside): Promise<void> {
   if (addresses !== undefined) await startGateway(engine, gatewayName(name));
+}
+
+/** Before something runs inside. */
+export async function keepBeside(engine: Engine, { addresses, name }: Inside): Promise<void> {
+  if (addresses !== undefined) await keepGateway(engine, gatewayName(name));
 }
 
 export async function stopBeside(engine: Engine, { addresses, name }: Inside): Promise<void> {

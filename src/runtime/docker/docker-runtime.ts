@@ -5,7 +5,16 @@ import { modeOf } from '../../domain/network.ts';
 import type { Surroundings } from '../../platform/surroundings.ts';
 import type { InsideLayout, Progress, Runtime, RuntimeFacts } from '../runtime.ts';
 import { type BaseImageRequest, buildBaseImage } from './base-image.ts';
-import { allowBeside, deniedBeside, makeBeside, removeBeside, startBeside, stopBeside, sweepBeside } from './beside.ts';
+import {
+  allowBeside,
+  deniedBeside,
+  keepBeside,
+  makeBeside,
+  removeBeside,
+  startBeside,
+  stopBeside,
+  sweepBeside,
+} from './beside.ts';
 import { createContainer, removeContainer } from './create-container.ts';
 import { type Engine, makeEngine } from './engine.ts';
 import { statusOf } from './engine-error.ts';
@@ -76,6 +85,7 @@ export function dockerRuntime(surroundings: Surroundings, gateway?: GatewayProgr
     exec: async (id, request) => {
       const inside = await insideOf(id);
       whoIs(inside, request.root ?? false);
+      await keepBeside(engine, inside);
       return startExec(engine, inside, request);
     },
     buildBaseImage: (request) => buildBaseImage(engine, request),

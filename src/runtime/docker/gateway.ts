@@ -166,6 +166,12 @@ export async function startGateway(engine: Engine, name: string): Promise<void> 
   }
 }
 
+/** For a container that runs: an engine that was started anew, or somebody else, may have left it alone. */
+export async function keepGateway(engine: Engine, name: string): Promise<void> {
+  const found = await inspect(engine, name);
+  if (found !== undefined && !found.State.Running) await startGateway(engine, name);
+}
+
 /** What the engine's clock said, as its logs want to hear it. */
 function secondsOf(time: string): string {
   const [, fraction = '0'] = /\.(\d+)/.exec(time) ?? [];

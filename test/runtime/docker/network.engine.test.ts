@@ -105,7 +105,7 @@ beforeAll(async () => {
   hostService = createServer((_, response) => response.end('the host\n')).listen(0, '0.0.0.0');
   await once(hostService, 'listening');
   const block = 16 * (process.pid % 16);
-  engine('network', 'create', '--subnet', `203.0.113.${block}/28`, internet);
+  engine('network', 'create', '--subnet', `198.51.100.${block}/28`, internet);
   engine('network', 'create', '--subnet', `10.213.113.${block}/28`, intranet);
   engine('run', '-d', '--name', server, testEngine().base, 'node', '-e', outside);
   engine('network', 'connect', ...names('allowed.test', 'denied.test', 'wild.test', 'a.wild.test'), internet, server);
@@ -283,7 +283,7 @@ describe('an allowlist', () => {
     for (const [way, outcome] of Object.entries(failed)) expect(`${way}: ${outcome}`).toMatch(/: failed: /);
   });
 
-  it('is changed under a running container, holds after a stop, and fails closed without its gateway', async () => {
+  it('is changed under a running container, holds after a stop, and fails closed without its gateway, which comes back', async () => {
     await allow('denied.test');
     const both = 'curl -sS http://denied.test/; curl -sS http://allowed.test/; true';
     const changed = await shell(listed, both);
@@ -291,7 +291,9 @@ describe('an allowlist', () => {
     await runtime.stop(listed);
     await runtime.start(listed);
     expect((await shell(listed, both)).stdout).toBe(changed.stdout);
-    engine('kill', `${mark}-listed-gateway`);
+    engine('stop', '-t', '0', `${mark}-listed-gateway`);
+    expect((await shell(listed, both)).stdout).toBe(changed.stdout);
+    engine('rm', '-f', `${mark}-listed-gateway`);
     expect((await shell(listed, `curl -sS -m ${brief} http://denied.test/`)).status).not.toBe(0);
   });
 

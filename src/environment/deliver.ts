@@ -3,7 +3,7 @@ import type { Held } from '../domain/change.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { type RefName, shortName } from '../domain/ref-name.ts';
-import type { Conflict, MergeOutcome } from '../git/merging.ts';
+import type { Conflict, MergeOptions, MergeOutcome } from '../git/merging.ts';
 import type { Identity } from '../git/repository.ts';
 import { bringInOutside, commitTail, inProgress } from './commit.ts';
 import { conflictView } from './conflict-view.ts';
@@ -18,6 +18,7 @@ import { type Part, partOf, type Selection } from './merge-part.ts';
 import { type MergeStart, mergeFrom, mergeStart, noteDelivery } from './merge-start.ts';
 import { type Reconciled, reconcileFully } from './reconcile.ts';
 import { oldestFirst, replay } from './replay.ts';
+import { withResolutions } from './resolution/use.ts';
 import type { Workplace } from './workplace.ts';
 
 export type Strategy = 'merge' | 'squash' | 'rebase' | 'ff-only';
@@ -32,6 +33,8 @@ export interface MergeRequest {
   readonly allowSecrets: boolean;
   /** Leaves out the repository's hooks. */
   readonly noVerify?: boolean;
+  /** Conflicts that were resolved before are resolved so again. */
+  readonly useResolutions?: boolean;
   /** Only this; the rest stays. Not with `ff-only`. */
   readonly selection?: Selection;
 }
@@ -97,7 +100,7 @@ async function refuseConflict(
   if (probe.kind === 'conflict') {
     // What the container can resolve of it shows only on the objects themselves.
     const outcome = await mergeFrom(workplace, start, before, theirs);
-    await resolvedOrRefused(workplace, environment, into, outcome, sidesOf(start, before, theirs));
+    await resolvedOrRefused(workplace, environment, request, outcome, { start, before, theirs });
   }
   return { looked, part };
 }
@@ -112,19 +115,37 @@ function sidesOf(start: MergeStart | undefined, before: Oid, theirs: Oid): Sides
   return start === undefined ? undefined : { base: start.tree, ours: before, theirs };
 }
 
-/** Where merge-tree leaves conflicts the container's own means are asked; throws `merge-conflict` for what is left. */
+interface Meeting {
+  readonly start: MergeStart | undefined;
+  readonly before: Oid;
+  readonly theirs: Oid;
+}
+
+/**
+ * Where merge-tree leaves conflicts the container's own means are asked, then, if wished, what is remembered; throws
+ * `merge-conflict` for what is left.
+ */
 async function resolvedOrRefused(
   workplace: Workplace,
   environment: Environment,
-  into: RefName,
+  { into, useResolutions }: MergeRequest,
   outcome: MergeOutcome,
-  sides: Sides | undefined,
-) {
+  { start, before, theirs }: Meeting,
+): Promise<{
+  readonly outcome: Extract<MergeOutcome, { kind: 'clean' }>;
+  readonly resolved: readonly ResolvedInside[];
+}> {
   if (outcome.kind === 'clean') return { outcome, resolved: [] };
+  const sides = sidesOf(start, before, theirs);
   if (sides === undefined) throw conflict(environment, into, outcome.conflicts);
   const inside = await mergeInside(workplace, environment, outcome, sides);
-  if (inside.outcome.kind === 'conflict') throw conflict(environment, into, inside.outcome.conflicts, inside.output);
-  return { outcome: inside.outcome, resolved: inside.resolved };
+  if (inside.outcome.kind === 'clean') return { outcome: inside.outcome, resolved: inside.resolved };
+  if (!useResolutions) throw conflict(environment, into, inside.outcome.conflicts, inside.output);
+  const again = (options: MergeOptions) => mergeFrom(workplace, start, before, theirs, options);
+  const used = await withResolutions(workplace, inside.outcome, again);
+  if (used.outcome.kind === 'conflict') throw conflict(environment, into, used.outcome.conflicts, inside.output);
+  const remembered = used.paths.map((path) => ({ path, by: 'remembered resolution' as const, command: null }));
+  return { outcome: used.outcome, resolved: [...inside.resolved, ...remembered] };
 }
 
 async function choose(
@@ -306,8 +327,8 @@ async function merged(
   const { repository } = workplace;
   const theirs = part?.commit ?? environment.at.head;
   const computed = await mergeFrom(workplace, start, before, theirs);
-  const sides = sidesOf(start, before, theirs);
-  const { outcome, resolved } = await resolvedOrRefused(workplace, environment, request.into, computed, sides);
+  const meeting = { start, before, theirs };
+  const { outcome, resolved } = await resolvedOrRefused(workplace, environment, request, computed, meeting);
   const linear = request.strategy !== 'merge';
   const unchanged = outcome.tree === (await repository.readCommit(before)).tree;
   if (unchanged && (linear || part !== undefined)) return undefined;

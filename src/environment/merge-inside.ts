@@ -17,7 +17,7 @@ import type { Workplace } from './workplace.ts';
 
 export interface ResolvedInside {
   readonly path: string;
-  readonly by: 'merge driver' | 'regenerated';
+  readonly by: 'merge driver' | 'regenerated' | 'remembered resolution';
   /** The command that made it anew; null for a driver. */
   readonly command: string | null;
 }

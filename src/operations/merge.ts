@@ -46,6 +46,9 @@ export const merge = operation({
     allowSecrets: flag(z._default(z.boolean(), false), {
       help: 'Even with what looks like a secret in a commit made inside.',
     }),
+    useResolutions: flag(z._default(z.boolean(), false), {
+      help: 'Resolve conflicts as they were resolved before (coppice resolve --remembered). Not with --rebase.',
+    }),
     remove: flag(z._default(z.boolean(), false), { help: 'Remove the environment afterwards.' }),
   }),
   async run(context, input) {
@@ -60,6 +63,7 @@ export const merge = operation({
       allowMarkers: input.allowMarkers,
       allowSecrets: input.allowSecrets,
       noVerify: input.noVerify,
+      useResolutions: input.useResolutions,
       ...(selection === undefined ? {} : { selection }),
     });
     const removed = input.remove ? await removeEnvironment(workplace, done.environment, { force: false }) : undefined;

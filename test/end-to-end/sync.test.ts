@@ -165,6 +165,15 @@ describe('a resolution', () => {
     const resolving = async () => (await coppice.resolve({ name: 'four' })).resolution?.files;
     expect(await resolving()).toMatchObject([{ path: 'a.txt', state: 'remembered' }]);
     await coppice.resolve({ name: 'four', abort: true });
+
+    // Into a branch only when asked to, since nobody looks before.
+    repository.git('branch', 'side', 'main');
+    expect(await failure(coppice.merge({ name: 'four', into: 'side' }))).toMatchObject({ code: 'merge-conflict' });
+    expect(await coppice.merge({ name: 'four', into: 'side', useResolutions: true })).toMatchObject({
+      resolved: [{ path: 'a.txt', by: 'remembered resolution' }],
+    });
+    expect(repository.git('show', 'side:a.txt')).toBe(text('BOTH').trimEnd());
+
     await coppice.resolve({ forget: 'a.txt' });
     expect(await resolving()).toMatchObject([{ path: 'a.txt', state: 'open' }]);
     expect(await failure(coppice.resolve({ forget: 'a.txt' }))).toMatchObject({ code: 'nothing-remembered' });

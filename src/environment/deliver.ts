@@ -3,6 +3,7 @@ import type { Held } from '../domain/change.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { type RefName, shortName } from '../domain/ref-name.ts';
+import type { RunsElsewhere } from '../domain/runs-elsewhere.ts';
 import type { Conflict, MergeOptions, MergeOutcome } from '../git/merging.ts';
 import type { Identity } from '../git/repository.ts';
 import { bringInOutside, commitTail, inProgress } from './commit.ts';
@@ -16,9 +17,11 @@ import { mergeInside, type ResolvedInside, type Sides } from './merge-inside.ts'
 import { mergeMessage, partMessage } from './merge-message.ts';
 import { type Part, partOf, type Selection } from './merge-part.ts';
 import { type MergeStart, mergeFrom, mergeStart, noteDelivery } from './merge-start.ts';
+import { startOfWork } from './merged.ts';
 import { type Reconciled, reconcileFully } from './reconcile.ts';
 import { oldestFirst, replay } from './replay.ts';
 import { withResolutions } from './resolution/use.ts';
+import { findRuns } from './runs-elsewhere.ts';
 import type { Workplace } from './workplace.ts';
 
 export type Strategy = 'merge' | 'squash' | 'rebase' | 'ff-only';
@@ -37,6 +40,8 @@ export interface MergeRequest {
   readonly useResolutions?: boolean;
   /** Only this; the rest stays. Not with `ff-only`. */
   readonly selection?: Selection;
+  /** Told, before anything moves, what will run on the host or in CI after the merge; may throw. */
+  readonly onRuns?: (runs: readonly RunsElsewhere[]) => void;
 }
 
 export interface Merged {
@@ -86,8 +91,11 @@ async function refuseConflict(
   if (operation !== undefined) throw inProgress(environment, operation);
   if (!request.allowSecrets && selection === undefined) await refuseLeaks(workplace, environment, request, before);
   if (before === undefined && selection !== undefined) throw nothingThere(into);
-  if (before === undefined || strategy === 'ff-only') return { looked, part: undefined };
   const { tip } = environment.at;
+  if (before === undefined || strategy === 'ff-only') {
+    await tellRuns(workplace, environment, request, tip);
+    return { looked, part: undefined };
+  }
   const start = await mergeStart(workplace, environment, into, before, tip);
   const part =
     selection === undefined || start === undefined
@@ -102,7 +110,19 @@ async function refuseConflict(
     const outcome = await mergeFrom(workplace, start, before, theirs);
     await resolvedOrRefused(workplace, environment, request, outcome, { start, before, theirs });
   }
+  await tellRuns(workplace, environment, request, theirs, start?.tree);
   return { looked, part };
+}
+
+async function tellRuns(
+  workplace: Workplace,
+  environment: Environment,
+  { into, onRuns }: MergeRequest,
+  theirs: Oid,
+  start?: Oid,
+): Promise<void> {
+  if (onRuns === undefined) return;
+  onRuns(await findRuns(workplace, start ?? (await startOfWork(workplace, environment, into)), theirs));
 }
 
 function nothingThere(into: RefName): CoppiceError {

@@ -4,9 +4,11 @@ import { textOf } from '../domain/byte-path.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { refuseLeakyChanges } from '../environment/leaks.ts';
 import { reconcileFully } from '../environment/reconcile.ts';
+import { findRuns } from '../environment/runs-elsewhere.ts';
 import { flag, nameArgument, operation } from './operation.ts';
 import { count } from './show.ts';
-import { safe } from './views.ts';
+import { refuseRunsFlag, tellRuns } from './tell-runs.ts';
+import { runsView, safe } from './views.ts';
 
 export const apply = operation({
   name: 'apply',
@@ -20,19 +22,22 @@ export const apply = operation({
     allowSecrets: flag(z._default(z.boolean(), false), {
       help: 'Even with what looks like a secret in a commit made inside.',
     }),
+    refuseRuns: refuseRunsFlag(),
   }),
-  async run(context, { name, allowSecrets }) {
+  async run(context, { name, allowSecrets, refuseRuns }) {
     const workplace = await context.workplace();
     const { environment } = await reconcileFully(workplace, await findEnvironment(workplace, name));
     const { at, refs } = environment;
     const before = at.applied ?? at.base;
     if (!allowSecrets) await refuseLeakyChanges(workplace, environment, { before, after: at.tip });
+    const runs = await findRuns(workplace, before, at.tip);
+    tellRuns(context, environment.name, runs, refuseRuns);
     const paths = await workplace.merging.applyToCheckout(before, at.tip);
     if (at.applied !== at.tip) {
       const update = { name: refs.applied, before: at.applied ?? null, after: at.tip };
       await workplace.repository.updateRefs([update], `coppice: apply ${environment.name}`);
     }
-    return { name: environment.name as string, tip: at.tip as string, paths: paths.map(textOf) };
+    return { name: environment.name as string, tip: at.tip as string, paths: paths.map(textOf), runs: runsView(runs) };
   },
   render({ name, paths }, style) {
     if (paths.length === 0) return `nothing new in ${name}`;

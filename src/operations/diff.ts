@@ -4,15 +4,16 @@ import { visible } from '../domain/terminal-text.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { startOfChange } from '../environment/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
+import { findRuns } from '../environment/runs-elsewhere.ts';
 import { flag, nameArgument, operation, type Style } from './operation.ts';
 import { count, renderFiles } from './show.ts';
-import { fileView } from './views.ts';
+import { fileView, plainStyle, renderRuns, runsView } from './views.ts';
 
 export const diff = operation({
   name: 'diff',
   summary: 'Show what an environment changed since its base',
   details:
-    'When the target was merged into the environment since, or has a part of its work by a squash or rebase, the diff starts from there, so that only what is left shows.',
+    'When the target was merged into the environment since, or has a part of its work by a squash or rebase, the diff starts from there, so that only what is left shows. What runs on the host or in CI after a merge is listed on stderr.',
   effect: 'read',
   version: 1,
   input: z.strictObject({
@@ -25,15 +26,19 @@ export const diff = operation({
     const { repository } = workplace;
     const before = await startOfChange(workplace, environment);
     const after = environment.at.tip;
-    const [files, patch] = await Promise.all([
+    const [files, runs, patch] = await Promise.all([
       repository.diffStat(before, after),
+      findRuns(workplace, before, after),
       stat ? undefined : repository.diff({ before, after, format: 'patch' }),
     ]);
+    // Not among the patch, which is for `git apply` as well.
+    if (runs.length > 0) context.report(renderRuns(runsView(runs), plainStyle));
     return {
       name: environment.name as string,
       before: before as string,
       after: after as string,
       files: fileView(files),
+      runs: runsView(runs),
       patch: patch === undefined ? null : patch.toString('utf8'),
     };
   },

@@ -2,6 +2,7 @@
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
 import { parseBranch, shortName } from '../domain/ref-name.ts';
+import type { RunsElsewhere } from '../domain/runs-elsewhere.ts';
 import { visible } from '../domain/terminal-text.ts';
 import { mergeInto, type Strategy } from '../environment/deliver.ts';
 import type { Environment } from '../environment/environment.ts';
@@ -9,7 +10,8 @@ import { findEnvironment } from '../environment/find.ts';
 import type { Selection } from '../environment/merge-part.ts';
 import { removeEnvironment } from '../environment/remove.ts';
 import { type Context, flag, nameArgument, operation } from './operation.ts';
-import { heldView, renderHeld, safe, short } from './views.ts';
+import { refuseRunsFlag, tellRuns } from './tell-runs.ts';
+import { heldView, renderHeld, runsView, safe, short } from './views.ts';
 
 export const merge = operation({
   name: 'merge',
@@ -49,6 +51,7 @@ export const merge = operation({
     useResolutions: flag(z._default(z.boolean(), false), {
       help: 'Resolve conflicts as they were resolved before (coppice resolve --remembered). Not with --rebase.',
     }),
+    refuseRuns: refuseRunsFlag(),
     remove: flag(z._default(z.boolean(), false), { help: 'Remove the environment afterwards.' }),
   }),
   async run(context, input) {
@@ -56,6 +59,7 @@ export const merge = operation({
     const workplace = await context.workplace();
     const environment = await findEnvironment(workplace, input.name);
     const selection = await selectionOf(context, input);
+    const runs: RunsElsewhere[] = [];
     const done = await mergeInto(workplace, environment, {
       into: branchFor(environment, input.into),
       strategy: strategyOf(input),
@@ -64,6 +68,10 @@ export const merge = operation({
       allowSecrets: input.allowSecrets,
       noVerify: input.noVerify,
       useResolutions: input.useResolutions,
+      onRuns(found) {
+        runs.push(...found);
+        tellRuns(context, environment.name, found, input.refuseRuns);
+      },
       ...(selection === undefined ? {} : { selection }),
     });
     const removed = input.remove ? await removeEnvironment(workplace, done.environment, { force: false }) : undefined;
@@ -78,6 +86,7 @@ export const merge = operation({
       hooks: done.hooks.ran as string,
       hookOutput: done.hooks.output,
       resolved: done.resolved,
+      runs: runsView(runs),
       held: heldView(done.held),
       removed: removed === undefined ? null : removed.trash,
     };

@@ -5,6 +5,7 @@ import { findLeaks } from '../environment/leaks.ts';
 import { mergedState, startOfWork } from '../environment/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { isResolution } from '../environment/resolution/find.ts';
+import { findRuns } from '../environment/runs-elsewhere.ts';
 import { containersByName, paintState } from './list.ts';
 import { describeNetwork, networkView } from './network-view.ts';
 import { nameArgument, operation, type Style } from './operation.ts';
@@ -22,6 +23,8 @@ import {
   renderAccess,
   renderHeld,
   renderLeaks,
+  renderRuns,
+  runsView,
   safe,
   sayMerged,
   short,
@@ -44,7 +47,7 @@ export const show = operation({
     const { repository } = workplace;
     const { at } = environment;
     const start = await startOfWork(workplace, environment);
-    const [containers, commits, tail, files, merged, leaks, access] = await Promise.all([
+    const [containers, commits, tail, files, merged, leaks, access, runs] = await Promise.all([
       containersByName(workplace, [environment]),
       repository.log({ start: at.head, exclude: [start] }),
       repository.log({ start: at.tip, exclude: [at.head] }),
@@ -52,6 +55,7 @@ export const show = operation({
       mergedState(workplace, environment),
       findLeaks(workplace, environment),
       accessView(workplace, environment),
+      findRuns(workplace, start, at.tip),
     ]);
     return {
       ...environmentView(environment),
@@ -64,6 +68,7 @@ export const show = operation({
       commits: commits.map(commitView),
       checkpoints: tail.length,
       files: fileView(files),
+      runs: runsView(runs),
       held: heldView(held),
       leaks: leakView(leaks),
       conflict: isResolution(environment) ? await resolutionView(workplace, environment) : null,
@@ -86,6 +91,7 @@ export const show = operation({
       ...it.commits.map(({ oid, subject }) => `  ${style.yellow(short(oid))} ${safe(subject)}`),
       it.checkpoints === 0 ? '' : `  ${style.dim(`${count(it.checkpoints, 'checkpoint')} since`)}`,
       it.conflict === null ? renderFiles(it.files, style) : renderResolution(it.conflict, style),
+      renderRuns(it.runs, style),
       renderHeld(it.held, style),
       renderLeaks(it.leaks, style),
     ];

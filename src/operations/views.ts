@@ -5,6 +5,7 @@ import type { Change, Held } from '../domain/change.ts';
 import { oneLine } from '../domain/checkpoint.ts';
 import { shortOid } from '../domain/oid.ts';
 import { shortName } from '../domain/ref-name.ts';
+import type { RunsElsewhere } from '../domain/runs-elsewhere.ts';
 import { visible } from '../domain/terminal-text.ts';
 import { accessOf } from '../environment/access.ts';
 import { questionOf, subjectOf } from '../environment/approval.ts';
@@ -117,6 +118,21 @@ export function fileView(files: readonly FileDiff[]) {
   }));
 }
 export type FileView = ReturnType<typeof fileView>;
+
+/** Changes that run on the host or in CI after a merge. */
+export function runsView(runs: readonly RunsElsewhere[]) {
+  return runs.map(({ path, by, when }) => ({ path: textOf(path), by, when }));
+}
+export type RunsView = ReturnType<typeof runsView>;
+
+export function renderRuns(runs: RunsView, style: Style): string {
+  if (runs.length === 0) return '';
+  const shown = runs
+    .slice(0, 20)
+    .map(({ path, by, when }) => [`  ${style.red('!')} ${safe(path)}`, `${by}, ${safe(when)}`]);
+  const more = runs.length > 20 ? [`  … and ${runs.length - 20} more (--json lists all)`] : [];
+  return ['runs on the host or in CI after a merge:', columns(shown), ...more].join('\n');
+}
 
 export function commitView({ oid, parents, author, message }: CommitInfo) {
   const [subject = '', ...rest] = message.split('\n');

@@ -1,12 +1,12 @@
 /** Secrets by reference in the embedded sandbox: the command has them, and nothing else ever does. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { TestRepository } from '../support/repository.ts';
 import { type Ground, sceneOn } from './main-path.ts';
-import { findTraces } from './traces.ts';
+import { commandLines, findTraces } from './traces.ts';
 
 const sandbox: Ground = {
   name: 'the embedded sandbox',
@@ -29,22 +29,6 @@ interface Status {
 }
 
 const noTraces = (repository: TestRepository) => findTraces(repository, value);
-
-/** Arguments of every process of the machine. */
-function commandLines(): string {
-  const read = (pid: string) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
-    } catch (error) {
-      if (error instanceof Error) return '';
-      throw error;
-    }
-  };
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(read)
-    .join('\n');
-}
 
 describe('a secret by reference', () => {
   it('is in the environment of the command and nowhere else, while it runs and afterwards', async () => {

@@ -28,3 +28,19 @@ function filesBelow(directory: string): readonly string[] {
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
+
+/** Arguments of every process of the machine. */
+export function commandLines(): string {
+  const read = (pid: string) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+    } catch (error) {
+      if (error instanceof Error) return '';
+      throw error;
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(read)
+    .join('\n');
+}

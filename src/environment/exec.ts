@@ -81,7 +81,10 @@ export async function execInside(
   const shown = shownCommand(options).map(delivery.masking.text);
   const id = newExecId(workplace.now());
   const startedAt = workplace.now();
-  const forget = await noteExec(workplace, environment.name, id, shown);
+  const forget = await noteExec(workplace, environment.name, id, shown).catch(async (error: unknown) => {
+    await delivery.clear();
+    throw error;
+  });
   const output = { stdout: new Excerpt(), stderr: new Excerpt() };
   let end: ExecEnd;
   let after: Reconciled;

@@ -20,6 +20,29 @@ describe('what an environment is made of', () => {
     });
   });
 
+  test('secrets are joined by name, mounts by target; a reference is all there is of a secret', () => {
+    const settings = {
+      secrets: { A: 'env:SETTINGS', B: 'env:SETTINGS' },
+      mounts: [{ source: '~/s', target: '/data' }],
+    };
+    const file = {
+      secrets: { B: { from: 'env:FILE', as: 'file' } },
+      mounts: [{ source: 'f', target: '/file' }],
+    } as const;
+    const flags = { secrets: { C: 'env:FLAGS' }, mounts: [{ source: '/f', target: '/data', readOnly: false }] };
+    expect(resolve({ settings, file: { ...file, mounts: [...file.mounts] }, flags })).toMatchObject({
+      secrets: {
+        A: { from: 'env:SETTINGS', as: 'variable' },
+        B: { from: 'env:FILE', as: 'file' },
+        C: { from: 'env:FLAGS', as: 'variable' },
+      },
+      mounts: [
+        { source: '/f', target: '/data', readOnly: false },
+        { source: 'f', target: '/file', readOnly: true },
+      ],
+    });
+  });
+
   test('options come before the file, the file before the settings', () => {
     const settings = { image: 'settings', network: 'none', limits: { memory: 1, cpus: 1, pids: 1 } } as const;
     const file = { image: 'file', limits: { memory: 2, cpus: 2 }, environment: { A: 'file', B: 'file' }, root: true };

@@ -184,7 +184,8 @@ export function watchEnvironment(watched: Watched, tools: EnvironmentTools): Env
       const result = await watched.checkpoint(about);
       if (result.changes.length > 0) scans.active();
       // Reading what has changed is no reason to look less often: it will not have changed again.
-      scans.done(result.looked ?? clock.now() - started, source.mode === 'polling');
+      const busy = result.cause !== undefined && result.cause !== about.cause;
+      scans.done(result.looked ?? clock.now() - started, { polling: source.mode === 'polling', busy });
       return result;
     };
     // Somebody who waits does not stand in line.

@@ -15,7 +15,7 @@ export interface ScanSchedule {
   force(): void;
   /** Within `milliseconds`, unless scans would become too dear. */
   soon(milliseconds: number): void;
-  done(took: number, polling: boolean): void;
+  done(took: number, where: { readonly polling: boolean; readonly busy: boolean }): void;
   /** Nothing runs inside: ask again later. */
   stopped(): void;
 }
@@ -51,12 +51,12 @@ export function makeScanSchedule(clock: Clock): ScanSchedule {
     soon: (milliseconds) => {
       next = Math.min(next, Math.max(clock.now() + milliseconds, earliest));
     },
-    done: (duration, polling) => {
+    done: (duration, { polling, busy }) => {
       const now = clock.now();
       took = duration;
       forced = false;
-      earliest = now + scanPause({ took, idleFor: 0, polling: true });
-      next = now + scanPause({ took, idleFor: now - lastActivity, polling });
+      earliest = now + scanPause({ took, idleFor: 0, polling: true, busy });
+      next = now + scanPause({ took, idleFor: now - lastActivity, polling, busy });
       hintedNotBefore = now + hintedScanPause(took);
     },
     stopped: () => {

@@ -42,7 +42,11 @@ export function print(title: string, series: readonly Series[]): void {
     percentile(milliseconds, 0.95).toFixed(1),
     `${(median(milliseconds) / reference).toFixed(2)} ×`,
   ]);
-  const header = ['', 'median ms', 'p95 ms', 'ratio'];
+  printRows(title, ['', 'median ms', 'p95 ms', 'ratio'], rows);
+}
+
+/** The first column is text, the others are figures. */
+export function printRows(title: string, header: readonly string[], rows: readonly (readonly string[])[]): void {
   const widths = header.map((_, index) => Math.max(...[header, ...rows].map((row) => (row[index] ?? '').length)));
   const line = (row: readonly string[]) =>
     row

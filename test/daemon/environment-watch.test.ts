@@ -149,6 +149,26 @@ test('a scan is never further away than a minute, however slow the machine', asy
   expect(environment.asked).toEqual(['all reconcile']);
 });
 
+test('leaves what nobody uses alone for longer, the more a look costs, until something happens or runs', async () => {
+  const { clock, environment, hint } = await watching();
+  const look = { looked: 100 };
+  environment.during = () => void environment.finds.push(look);
+  const gaps = async (time: number) => {
+    const at: number[] = [];
+    environment.during = () => {
+      at.push(clock.now());
+      environment.finds.push(look);
+    };
+    await clock.advance(time);
+    return at.slice(1).map((each, index) => each - (at[index] ?? 0));
+  };
+  expect(Math.max(...(await gaps(3_600_000)))).toBe(200_000);
+  Object.assign(look, { cause: 'exec make' });
+  expect((await gaps(3_600_000)).slice(-3)).toEqual([60_000, 60_000, 60_000]);
+  hint('a');
+  expect((await gaps(20_000))[0]).toBeLessThanOrEqual(6_000);
+});
+
 test('does not scan what is stopped, and scans at once when it runs again', async () => {
   const { clock, environment, hint } = await watching();
   environment.active = false;

@@ -8,12 +8,13 @@ import type { Held } from './domain/change.ts';
 import { CoppiceError } from './domain/error.ts';
 import { findContainer } from './environment/container.ts';
 import { checkpointerRequest, type Environment, watchKeyOf } from './environment/environment.ts';
-import { listEnvironments, readEnvironment } from './environment/find.ts';
+import { readEnvironment } from './environment/find.ts';
 import { importCommits } from './environment/import-commits.ts';
 import { isMaterialized } from './environment/materialize.ts';
 import { bringIndexAlong } from './environment/reconcile.ts';
 import { causeOf, runningExecs } from './environment/running-execs.ts';
 import type { Workplace } from './environment/workplace.ts';
+import { environmentsOf } from './open-listing.ts';
 import { ifPresent } from './platform/errno.ts';
 import type { Surroundings } from './platform/surroundings.ts';
 
@@ -22,6 +23,7 @@ type OpenWorkplace = (surroundings: Surroundings, program: readonly string[]) =>
 interface OpenPlace {
   readonly workplace: Workplace;
   readonly settings: string;
+  readonly environments: () => Promise<readonly Environment[]>;
 }
 
 /**
@@ -38,14 +40,15 @@ export function loadWatched(
     const key = `${dataDirectory}\0${commonDirectory}`;
     const known = open.get(key);
     const settings = await stampOf(settingsPath(surroundings.configDirectory));
-    if (known?.settings === settings) return known.workplace;
+    if (known?.settings === settings) return known;
     try {
       const workplace = await openWorkplace({ ...surroundings, dataDirectory, cwd: commonDirectory }, []);
       // The one before is not closed: environments that the change does not concern go on with it.
-      open.set(key, { workplace, settings });
-      return workplace;
+      const place = { workplace, settings, environments: environmentsOf(workplace) };
+      open.set(key, place);
+      return place;
     } catch (error) {
-      if (error instanceof CoppiceError) return known?.workplace;
+      if (error instanceof CoppiceError) return known;
       throw error;
     }
   };
@@ -54,8 +57,8 @@ export function loadWatched(
     for (const dataDirectory of dataDirectories) {
       const repositories = new Set([...(await repositoriesIn(dataDirectory)), ...commonDirectories]);
       for (const commonDirectory of repositories) {
-        const workplace = await placeAt(dataDirectory, commonDirectory);
-        if (workplace !== undefined) listed.push(...(await listedIn(workplace)));
+        const place = await placeAt(dataDirectory, commonDirectory);
+        if (place !== undefined) listed.push(...(await listedIn(place)));
       }
     }
     return listed;
@@ -68,10 +71,10 @@ async function stampOf(path: string): Promise<string> {
   return found === undefined ? '' : `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}`;
 }
 
-async function listedIn(workplace: Workplace): Promise<readonly Listed[]> {
+async function listedIn({ workplace, environments: list }: OpenPlace): Promise<readonly Listed[]> {
   let environments: readonly Environment[];
   try {
-    environments = await listEnvironments(workplace);
+    environments = await list();
   } catch (error) {
     if (error instanceof CoppiceError) return [];
     throw error;

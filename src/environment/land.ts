@@ -179,7 +179,7 @@ class Landing {
     if (failsWithout) {
       const { output, exit } = await this.#check(before, [], ground);
       throw new CoppiceError('failed', 'check-fails-without', `${ground.command} fails on ${target} itself.`, {
-        hint: `Nothing was landed: nobody can tell who breaks what is broken already. Mend ${target}, or land without the check: --no-check.`,
+        hint: `Nothing was landed: nobody can tell who breaks what is broken already. Mend ${target}, or land without the check: --skip-check.`,
         data: { into: target, check: ground.command, exit, output },
       });
     }

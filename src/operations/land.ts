@@ -28,7 +28,7 @@ export const land = operation({
       help: 'Shell command that the result has to pass. Default: that of the branch’s .coppice/environment.json.',
       value: 'CMD',
     }),
-    noCheck: flag(z._default(z.boolean(), false), { help: 'Run no check.' }),
+    skipCheck: flag(z._default(z.boolean(), false), { help: 'Run no check.' }),
     noCache: flag(z._default(z.boolean(), false), {
       help: 'Run the check also where its result for the same files is known.',
     }),
@@ -52,8 +52,8 @@ export const land = operation({
     }),
   }),
   async run(context, input) {
-    if (input.check !== undefined && input.noCheck) {
-      throw new CoppiceError('usage', 'options-clash', '--check and --no-check exclude each other.', {
+    if (input.check !== undefined && input.skipCheck) {
+      throw new CoppiceError('usage', 'options-clash', '--check and --skip-check exclude each other.', {
         hint: 'Give one of them.',
       });
     }
@@ -61,7 +61,7 @@ export const land = operation({
     const request = {
       names: input.names ?? [],
       into: input.into === undefined ? undefined : parseBranch(input.into),
-      check: input.noCheck ? null : input.check,
+      check: input.skipCheck ? null : input.check,
       flags: {
         ...(input.runtime === undefined ? {} : { runtime: input.runtime }),
         ...(input.image === undefined ? {} : { image: input.image }),

@@ -10,16 +10,15 @@ import { openPackWriter, type PackWriter } from '../checkpoint/pack.ts';
 import { editTree } from '../checkpoint/tree-edit.ts';
 import { openTrees, type Trees } from '../checkpoint/trees.ts';
 import type { GitCall, HostGit } from '../host-git.ts';
-import type { ChainSide, ChainStep, PairOutcome } from '../merging.ts';
+import type { ChainSide, ChainStep } from '../merging.ts';
 import { readCommits } from '../native/commits.ts';
 import { durable } from '../native/write-tree.ts';
 import type { Identity } from '../repository.ts';
 import { meet } from './apart.ts';
-import { mergeAlone } from './batch.ts';
+import { mergeStep, type TouchedPaths, touchedBetween } from './chain-step.ts';
 import { type ChangedEntries, changedEntries } from './changed-entries.ts';
 import { type Lineage, lineagesOf } from './lineage.ts';
 import { type Quarantine, withQuarantine } from './quarantine.ts';
-import { mergeTrees } from './three-way.ts';
 
 interface Ground {
   readonly git: HostGit;
@@ -94,23 +93,16 @@ async function openChain(tools: Tools, start: Oid, sides: readonly ChainSide[]) 
     if (ours === undefined || changes === undefined || lineage.own.some((oid) => merged.has(oid))) return false;
     return !meet(changes, ours) && !meet(changes, before) && !sharesEmptied(changes, ours, before);
   };
-  const mergeWithGit = async (side: ChainSide, index: number): Promise<PairOutcome> => {
-    await flush();
-    if (side.base !== undefined) {
-      return (await mergeTrees(git, quarantine, side.base, at.commit, side.commit)).outcome;
-    }
-    return mergeAlone(git, quarantine, { ours: at.commit, theirs: side.commit }, `step-${index}`);
-  };
   const treeOf = async (side: ChainSide, index: number, lineage: Lineage): Promise<Oid | ChainStep> => {
     const changes = side.base === undefined ? ofSide[index] : undefined;
     if (isApart(lineage, changes)) {
-      before.add(changes);
+      before.take({ ...changes, emptied: emptiedBy(changes) });
       return editTree(trees, writer(), at.tree, changes.edits);
     }
-    const outcome = await mergeWithGit(side, index);
+    await flush();
+    const outcome = await mergeStep(tools, { at, side, folder: `step-${index}` });
     if (outcome.kind !== 'clean') return outcome;
-    const [made] = await changedEntries(git, [{ before: at.tree, after: outcome.tree }], quarantine.env);
-    if (made !== undefined) before.add(made);
+    before.take(await touchedBetween(trees, at.tree, outcome.tree));
     return outcome.tree;
   };
 
@@ -175,21 +167,18 @@ async function readChanges(git: HostGit, start: Oid, lineages: readonly Lineage[
 
 /** What several changes touched together. */
 function touched() {
-  const files = new Set<string>();
-  const above = new Set<string>();
-  const removed = new Set<string>();
-  const emptied = new Set<string>();
+  const all = {
+    files: new Set<string>(),
+    above: new Set<string>(),
+    removed: new Set<string>(),
+    emptied: new Set<string>(),
+  };
   return {
-    files,
-    above,
-    removed,
-    /** Directories from which something was deleted. */
-    emptied,
-    add(changes: ChangedEntries) {
-      for (const each of changes.files) files.add(each);
-      for (const each of changes.above) above.add(each);
-      for (const each of changes.removed) removed.add(each);
-      for (const each of emptiedBy(changes)) emptied.add(each);
+    ...all,
+    take(changes: TouchedPaths) {
+      for (const kind of ['files', 'above', 'removed', 'emptied'] as const) {
+        for (const each of changes[kind]) all[kind].add(each);
+      }
     },
   };
 }

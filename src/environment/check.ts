@@ -68,7 +68,10 @@ async function runInside(
   signal: AbortSignal,
 ): Promise<{ readonly end: ExecEnd; readonly output: string }> {
   if (!ready) {
-    return { end: { status: 1, timedOut: true, failedToStart: undefined }, output: 'The setup command failed.\n' };
+    return {
+      end: { status: 1, timedOut: true, failedToStart: undefined, oomKilled: false },
+      output: 'The setup command failed.\n',
+    };
   }
   const output = new Excerpt();
   const execution = await runtime.exec(container.id, { command: ['sh', '-c', command], timeoutSeconds, signal });

@@ -96,7 +96,8 @@ export async function execInside(
     } finally {
       await delivery.clear();
     }
-    if (options.root) await giveBack(workplace, environment, runtime, container.id);
+    // A process that root left behind may have gone on writing.
+    if (environment.record.spec.root) await giveBack(workplace, environment, runtime, container.id);
     // Still noted: should the daemon be the first to see the last changes, it names the same cause.
     after = await reconcile(workplace, environment, {
       cause: causeOfEnd(shown, end),

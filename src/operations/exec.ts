@@ -69,6 +69,7 @@ export const exec = operation({
       id: done.id,
       exit: done.end.status,
       timedOut: done.end.timedOut,
+      oomKilled: done.end.oomKilled,
       failedToStart: done.end.failedToStart ?? null,
       checkpoint: (done.checkpoint ?? null) as string | null,
       held: heldView(done.held),
@@ -154,6 +155,12 @@ export async function runStreaming(
   }
 }
 
+function outOfMemory({ name, record }: Environment): string {
+  const { memory } = record.spec.limits;
+  const limit = memory === undefined ? '' : ` of ${Math.round(memory / 2 ** 20)} MiB`;
+  return `Out of memory: something in ${name} met its limit${limit} and was killed; \`coppice create --memory\` sets another.`;
+}
+
 function narrate(
   context: Context,
   environment: Environment,
@@ -165,6 +172,7 @@ function narrate(
     const why = done.end.failedToStart === 'not-found' ? 'was not found inside' : 'is not executable inside';
     context.report(`${program} ${why} ${environment.name}.`);
   }
+  if (done.end.oomKilled) context.report(outOfMemory(environment));
   if (done.end.timedOut) context.report(`Ended after ${options.timeoutSeconds} s.`);
   if (done.notImported !== undefined)
     context.report(`Commits inside are not brought out yet: ${done.notImported.message}`);

@@ -69,6 +69,7 @@ export interface Container {
   readonly labels: Readonly<Record<string, string>>;
   readonly state: ContainerState;
   readonly image: string | null;
+  /** Since its last start the kernel has killed something in it for want of memory; it may run all the same. */
   readonly oomKilled: boolean;
 }
 
@@ -94,6 +95,8 @@ export interface ExecEnd {
   readonly timedOut: boolean;
   /** Set when the command never ran: `not-found`, `not-executable`, `bad-workdir`. */
   readonly failedToStart: string | undefined;
+  /** The kernel killed something in the container for want of memory while it ran; only said of a status other than 0. */
+  readonly oomKilled: boolean;
 }
 
 export interface Execution {

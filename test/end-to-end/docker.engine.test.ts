@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { coppiceIn } from '../support/coppice.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Ground, mainPath, sceneOn } from './main-path.ts';
 
 const env = () => ({ DOCKER_HOST: inject('engine').address });
@@ -24,6 +25,62 @@ function engine(...args: readonly string[]): string {
 const containerOf = (name: string) => engine('ps', '-aq', '--filter', `label=dev.coppice.environment=${name}`);
 
 describe('containers', () => {
+  it('out of memory says so in status and to whoever ran the command; neighbours feel nothing', async () => {
+    const scene = sceneOn(docker);
+    await scene.create('greedy', '--memory', '64m');
+    await scene.create('modest', '--memory', '64m');
+    const neighbour = scene.cli.start(['exec', 'modest', '--', 'sh', '-c', 'echo up; read line; echo "$line"']);
+    let heard = '';
+    neighbour.stdout?.on('data', (chunk: Buffer) => {
+      heard += chunk.toString('utf8');
+    });
+    await eventually(
+      () => heard.includes('up'),
+      () => heard,
+      60_000,
+    );
+    const script = 'x=0123456789abcdef; while :; do x=$x$x; done';
+    const done = await scene.exec('greedy', script);
+    expect(done.status).toBe(137);
+    expect(done.stderr).toContain('Out of memory: something in greedy met its limit of 64 MiB');
+    const stateOf = async (name: string) => (await scene.cli.json<{ state: string }>(['status', name])).state;
+    expect(await stateOf('greedy')).toBe('oom_killed');
+    expect(await stateOf('modest')).toBe('running');
+    neighbour.stdin?.end('still here\n');
+    await eventually(
+      () => heard.includes('still here'),
+      () => heard,
+      60_000,
+    );
+    // It can be worked in, and a new start is a new beginning.
+    const again = await scene.cli.json<{ exit: number; oomKilled: boolean }>(['exec', 'greedy', '--', 'true']);
+    expect(again).toMatchObject({ exit: 0, oomKilled: false });
+    await scene.cli.json(['stop', 'greedy']);
+    await scene.cli.json(['start', 'greedy']);
+    expect(await stateOf('greedy')).toBe('running');
+  });
+
+  it('leaves nothing of root’s in the tree, not even what a process left behind writes, and no set-user-id bit', async () => {
+    const scene = sceneOn(docker);
+    const { worktree } = await scene.create('one', '--allow-root');
+    const user = process.getuid?.();
+    const script =
+      'cp /bin/sh tool && chown 4321 tool && chmod 4755 tool; (until test -e go; do sleep 0.1; done; echo late > late.txt; chown 1234 late.txt) >/dev/null 2>&1 & mkdir -m 700 d; touch d/f; chown -R 1234 d';
+    const made = await scene.cli.run(['exec', 'one', '--root', '--', 'sh', '-c', script]);
+    expect(made.status).toBe(0);
+    expect(statSync(join(worktree, 'tool'))).toMatchObject({ uid: user });
+    expect(statSync(join(worktree, 'tool')).mode & 0o6000).toBe(0);
+    expect(statSync(join(worktree, 'd/f')).uid).toBe(user);
+    writeFileSync(join(worktree, 'go'), '');
+    await eventually(
+      () => existsSync(join(worktree, 'late.txt')) && statSync(join(worktree, 'late.txt')).uid === 1234,
+      () => 'late.txt',
+      60_000,
+    );
+    await scene.exec('one', 'true');
+    expect(statSync(join(worktree, 'late.txt')).uid).toBe(user);
+  });
+
   it('gives back what root made in the tree, and refuses root where it is not allowed', async () => {
     const scene = sceneOn(docker);
     const { worktree } = await scene.create('one', '--allow-root');

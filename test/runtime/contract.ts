@@ -290,8 +290,21 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
       const given = await subject();
       const { container, place, runtime } = await running(given, { limits: { memory: 32 * 2 ** 20 } });
       const command = ['sh', '-c', 'x=0123456789abcdef; while :; do x=$x$x; done'];
-      expect((await finish(runtime, container, { command })).status).toBe(137);
-      expect(await given.runtime.list(place.labels)).toMatchObject([{ state: 'running' }]);
+      const neighbour = await running(given, { limits: { memory: 32 * 2 ** 20 } });
+      expect(await finish(runtime, container, { command })).toMatchObject({ status: 137, oomKilled: true });
+      const listed = await given.runtime.list(place.labels);
+      expect(listed.find(({ id }) => id === container.id)).toMatchObject({ state: 'running', oomKilled: true });
+      const beside = await given.runtime.list(neighbour.place.labels);
+      expect(beside.find(({ id }) => id === neighbour.container.id)).toMatchObject({ oomKilled: false });
+      // Only what was killed while it ran is a command's own.
+      expect(await finish(runtime, container, { command: ['sh', '-c', 'exit 3'] })).toMatchObject({
+        status: 3,
+        oomKilled: false,
+      });
+      await runtime.stop(container.id);
+      await runtime.start(container.id);
+      const again = await given.runtime.list(place.labels);
+      expect(again.find(({ id }) => id === container.id)).toMatchObject({ state: 'running', oomKilled: false });
     });
   });
 
@@ -306,6 +319,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
         status: 37,
         timedOut: false,
         failedToStart: undefined,
+        oomKilled: false,
       });
     });
 

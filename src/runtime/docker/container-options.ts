@@ -21,7 +21,13 @@ const openFiles = 16_384;
 /** Bytes of /dev/shm; the engine's default of 64 MB makes browsers crash. It counts as memory only when used. */
 const sharedMemory = 2 ** 29;
 
-/** What root needs to install packages: no way to mount, trace, load or configure anything of the machine. */
+/**
+ * What root gets where the spec allows it; without that nobody inside has any capability. To install packages, root must
+ * write where others own (DAC_OVERRIDE), give files to the accounts a package makes and set their modes (CHOWN, FOWNER),
+ * become such an account (SETUID, SETGID) and end its processes (KILL). No way to mount, trace, load or configure anything
+ * of the machine: with SYS_ADMIN the read-only `.git` could be unmounted. Without FSETID a file loses its set-user-id bit
+ * when it is given back to the user.
+ */
 const rootCapabilities = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETUID', 'SETGID', 'KILL'];
 
 /** How the execs of this container will run. Under a rootless Docker, uid 0 inside is the user outside. */

@@ -18,11 +18,16 @@ export async function refusedStart(
 ): Promise<ExecEnd> {
   const words = await read(connection, request.terminal !== undefined);
   if (request.workdir !== undefined && !(await isDirectory(engine, inside, request.workdir))) {
-    return { status: 126, timedOut: false, failedToStart: 'bad-workdir' };
+    return { status: 126, timedOut: false, failedToStart: 'bad-workdir', oomKilled: false };
   }
   // Under the guard it is the guard who cannot find a command, so this is something else.
   if (inside.guard.length === 0 && (status === 126 || status === 127)) {
-    return { status, timedOut: false, failedToStart: status === 127 ? 'not-found' : 'not-executable' };
+    return {
+      status,
+      timedOut: false,
+      failedToStart: status === 127 ? 'not-found' : 'not-executable',
+      oomKilled: false,
+    };
   }
   throw new CoppiceError('unavailable', 'engine-error', `${request.command[0]} could not be started: ${words}`, {
     hint: 'The environment may be at its limit of processes or memory: stop and start it.',

@@ -10,6 +10,7 @@ import type { Engine } from './engine.ts';
 import { createExec, openExec, resizeExec, waitForEnd, waitForStart } from './exec-calls.ts';
 import { refusedStart } from './exec-refusal.ts';
 import type { Inside } from './inside.ts';
+import { oomKills } from './oom-kills.ts';
 import { startGate } from './start-gate.ts';
 
 /** Bytes each output holds before the command is held back. */
@@ -69,16 +70,23 @@ function follow(running: Running): Execution {
   request.signal?.addEventListener('abort', endAll, { once: true });
   if (request.signal?.aborted) endAll();
 
+  // Asked while it runs: its answer is only needed should the command fail.
+  const killsBefore = oomKills(engine, inside.id).then(
+    (kills) => kills ?? 0,
+    () => 0,
+  );
   const finish = async (): Promise<ExecEnd> => {
     try {
       const status = await waitForEnd(engine, exec, streams.done);
       over = true;
       await ending;
       await settled(streams, connection);
-      if (limit.passed()) return { status: 124, timedOut: true, failedToStart: undefined };
+      const killedSince = async () => status !== 0 && ((await oomKills(engine, inside.id)) ?? 0) > (await killsBefore);
+      const oomKilled = await killedSince();
+      if (limit.passed()) return { status: 124, timedOut: true, failedToStart: undefined, oomKilled };
       const failed = (status === 126 || status === 127) && inside.guard.length > 0 && gate.drop();
       const reason = status === 127 ? 'not-found' : 'not-executable';
-      return { status, timedOut: false, failedToStart: failed ? reason : undefined };
+      return { status, timedOut: false, failedToStart: failed ? reason : undefined, oomKilled };
     } finally {
       over = true;
       limit.clear();

@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import { type Container, type ContainerState, labels as known } from '../runtime.ts';
 import type { Engine } from './engine.ts';
 import { roleLabel } from './gateway.ts';
+import { oomKills } from './oom-kills.ts';
 
 const summarySchema = z.array(
   z.object({
@@ -13,9 +14,6 @@ const summarySchema = z.array(
     State: z.string(),
   }),
 );
-const stateSchema = z.object({
-  State: z.object({ OOMKilled: z.optional(z.boolean()), Dead: z.optional(z.boolean()) }),
-});
 
 /** Environments' containers; what stands beside them is not among them. */
 export async function listContainers(
@@ -25,8 +23,9 @@ export async function listContainers(
   const found = (await listed(engine, labels)).filter((each) => each.labels[roleLabel] === undefined);
   const complete = await Promise.all(
     found.map(async (each): Promise<Container | undefined> => {
-      const oomKilled = each.state === 'stopped' ? await wasOomKilled(engine, each.id) : false;
-      return oomKilled === undefined ? undefined : { ...each, state: oomKilled ? 'failed' : each.state, oomKilled };
+      const kills = each.state === 'created' ? 0 : await oomKills(engine, each.id);
+      if (kills === undefined) return undefined;
+      return { ...each, state: kills > 0 && each.state === 'stopped' ? 'failed' : each.state, oomKilled: kills > 0 };
     }),
   );
   return complete.filter((each) => each !== undefined);
@@ -53,17 +52,6 @@ export async function listed(
 export function filtersOf(labels: Readonly<Record<string, string>>): string {
   const wanted = Object.entries({ ...labels, [known.tool]: '1' }).map(([name, value]) => `${name}=${value}`);
   return encodeURIComponent(JSON.stringify({ label: wanted }));
-}
-
-/** The summary does not say it. Undefined when the container has gone meanwhile. */
-async function wasOomKilled(engine: Engine, id: string): Promise<boolean | undefined> {
-  try {
-    const doing = { failed: 'Containers could not be listed', missing: 'container-not-found', subject: id } as const;
-    return stateSchema.parse(await engine.get(`/containers/${id}/json`, doing)).State.OOMKilled ?? false;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'container-not-found') return undefined;
-    throw error;
-  }
 }
 
 /** Docker's states (API, "ContainerState"), and Podman's `configured`, `initialized`, `stopped`. */

@@ -19,6 +19,8 @@ export interface ExecPlace {
   readonly cleanUp: () => Promise<void>;
   /** For stty(1). */
   readonly path: string;
+  /** How often something was killed for want of memory so far. */
+  readonly oomKills: () => Promise<number>;
 }
 
 /** How long the script may take to begin: a machine under heavy load, not a wait anybody should see. */
@@ -30,6 +32,7 @@ const longest = 2 ** 31 - 1;
 export async function followExec(request: ExecRequest, place: ExecPlace): Promise<Execution> {
   const { channel, pack } = place;
   const report = readReport(channel.status);
+  const killsBefore = await place.oomKills();
   await begun(report.started, place);
   await channel.letGo();
 
@@ -45,10 +48,10 @@ export async function followExec(request: ExecRequest, place: ExecPlace): Promis
     request.timeoutSeconds === undefined
       ? undefined
       : setTimeout(
-          () => cutShort({ status: 124, timedOut: true, failedToStart: undefined }),
+          () => cutShort({ ...cutEnd, status: 124, timedOut: true }),
           Math.min(request.timeoutSeconds * 1000, longest),
         );
-  const onAbort = () => cutShort({ status: 137, timedOut: false, failedToStart: undefined });
+  const onAbort = () => cutShort({ ...cutEnd, status: 137 });
   request.signal?.addEventListener('abort', onAbort, { once: true });
   if (request.signal?.aborted) onAbort();
 
@@ -57,7 +60,8 @@ export async function followExec(request: ExecRequest, place: ExecPlace): Promis
     clearTimeout(timer);
     request.signal?.removeEventListener('abort', onAbort);
     await cutting;
-    return cut ?? own;
+    const end = cut ?? own;
+    return end.status === 0 ? end : { ...end, oomKilled: (await place.oomKills()) > killsBefore };
   })();
   const over = ended.then(
     () => undefined,
@@ -92,6 +96,8 @@ export async function followExec(request: ExecRequest, place: ExecPlace): Promis
   };
 }
 
+const cutEnd = { timedOut: false, failedToStart: undefined, oomKilled: false };
+
 interface Report {
   readonly started: Promise<boolean>;
   readonly ended: Promise<ExecEnd>;
@@ -121,11 +127,16 @@ function readReport(status: Readable): Report {
 }
 
 function exited(status: number): ExecEnd {
-  return { status: Number.isInteger(status) ? status & 0xff : 137, timedOut: false, failedToStart: undefined };
+  return {
+    status: Number.isInteger(status) ? status & 0xff : 137,
+    timedOut: false,
+    failedToStart: undefined,
+    oomKilled: false,
+  };
 }
 
 function failure(why: string): ExecEnd {
-  return { status: why === 'not-found' ? 127 : 126, timedOut: false, failedToStart: why };
+  return { status: why === 'not-found' ? 127 : 126, timedOut: false, failedToStart: why, oomKilled: false };
 }
 
 async function begun(started: Promise<boolean>, place: ExecPlace): Promise<void> {

@@ -14,7 +14,7 @@ import { openChannel } from './channel.ts';
 import { followExec } from './execution.ts';
 import { askHolder, holderOf, holderStands, markerName, markerOf, putUp, runDirectory } from './holder.ts';
 import type { HostView } from './host-view.ts';
-import { joinGroups, type Limiter } from './limits.ts';
+import { joinGroups, type Limiter, oomKills } from './limits.ts';
 import { endPack, identify, isRunning } from './processes.ts';
 import { forgetForwarder, forwarderReady, proxyStands, putUpProxy, takeDownProxy } from './proxy.ts';
 import { execScript } from './script.ts';
@@ -136,7 +136,14 @@ async function tryExec(id: string, request: ExecRequest, launcher: Launcher): Pr
     const alive = isPlain
       ? await startPlain(sandbox, exec, script, launcher)
       : await askSandbox(launcher.store.directoryOf(id), exec);
-    const execution = await followExec(request, { channel, pack, alive, path, cleanUp });
+    const execution = await followExec(request, {
+      channel,
+      pack,
+      alive,
+      path,
+      cleanUp,
+      oomKills: () => oomKills(launcher.store.directoryOf(id)),
+    });
     // Whoever stopped the sandbox meanwhile may not have seen this command yet.
     await requireRunning(sandbox, launcher);
     return execution;

@@ -6,6 +6,7 @@ import { constants, existsSync } from 'node:fs';
 import { access, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Limits } from '../../domain/spec.ts';
+import { oomKillsIn } from '../oom-kills.ts';
 import { codeOf, ifThere } from './store.ts';
 
 export interface Limiter {
@@ -47,14 +48,14 @@ export async function openLimiter(): Promise<Limiter | undefined> {
   };
 }
 
-/** Whether the kernel killed something of this sandbox for want of memory. */
-export async function oomKilled(directory: string): Promise<boolean> {
+/** How often the kernel killed something of this sandbox for want of memory. */
+export async function oomKills(directory: string): Promise<number> {
   const files = (await notedGroups(directory)).flatMap((group) => [
     join(group, 'memory.events'),
     join(group, 'memory.oom_control'),
   ]);
   const texts = await Promise.all(files.map((file) => ifThere(readFile(file, 'utf8'))));
-  return texts.some((text) => text !== undefined && /^oom_kill [1-9]/m.test(text));
+  return texts.reduce((sum, text) => sum + (text === undefined ? 0 : oomKillsIn(text)), 0);
 }
 
 /** Once the processes of the sandbox are gone. Repeatable. */

@@ -9,7 +9,7 @@ import type { Container, ContainerRequest, Runtime } from '../runtime.ts';
 import { bubblewrapLayout } from './bubblewrap.ts';
 import { holderOf, markerOf } from './holder.ts';
 import { ensureStanding, type Launcher, launchExec, openWayOut, withSandbox } from './launch.ts';
-import { oomKilled, openLimiter, removeGroups } from './limits.ts';
+import { oomKills, openLimiter, removeGroups } from './limits.ts';
 import { endPack } from './processes.ts';
 import { deniedByProxy } from './proxy.ts';
 import { hasAllowlist, ifThere, type Sandbox, sandboxStore } from './store.ts';
@@ -34,7 +34,7 @@ export async function openSandboxRuntime(options: SandboxOptions): Promise<Runti
   const describe = async (sandbox: Sandbox): Promise<Container> => {
     const { id, state, request } = sandbox;
     const mayHaveDied = state === 'running' && request.limits.memory !== undefined;
-    const killed = mayHaveDied && (await oomKilled(store.directoryOf(id)));
+    const killed = mayHaveDied && (await oomKills(store.directoryOf(id))) > 0;
     return { id, name: request.name, labels: request.labels, state, image: null, oomKilled: killed };
   };
   const endAll = async (sandbox: Sandbox) => {
@@ -83,6 +83,8 @@ export async function openSandboxRuntime(options: SandboxOptions): Promise<Runti
       await withSandbox(sandbox, async () => {
         if (sandbox.state === 'running') await store.setState(id, 'stopped');
         await endAll(sandbox);
+        // With their counts: what was killed before a stop is over.
+        await removeGroups(store.directoryOf(id));
       });
     },
     remove: async (id) => {

@@ -52,6 +52,7 @@ const mergeScript = `
 test "$(git rev-parse HEAD)" = "$COPPICE_HEAD" || exit ${headMoved}
 test ! -e "$(git rev-parse --git-path index.lock)" || exit ${locked}
 git update-ref "$COPPICE_REF" "$COPPICE_COMMIT" || exit 1
+git update-ref -d ${incomingRef} || exit 1
 git -c merge.conflictStyle=zdiff3 merge --no-edit -q -m "$COPPICE_MESSAGE" "$COPPICE_REF" >&2 && exit 0
 status=$?
 git diff --name-only --diff-filter=U -z
@@ -59,7 +60,7 @@ exit $status
 `;
 
 /**
- * Nothing is running under way inside, says the caller, and everything is checkpointed. Throws before anything changed:
+ * For an environment in which no merge or rebase is under way, and with everything checkpointed. Throws before anything changed:
  * `overlap` or `in-the-way` (kind `refused`) for what the merge would overwrite, `head-moved`, `no-git-inside`.
  */
 export async function gitMergeInside(

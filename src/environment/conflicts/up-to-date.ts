@@ -24,8 +24,10 @@ export async function environmentsUpToDate(workplace: Workplace, report: Report)
   return watched.size === all.length ? all : readyEnvironments(workplace);
 }
 
+/** Without those that were made to resolve a conflict: there it is meant to be. */
 export async function readyEnvironments(workplace: Workplace): Promise<readonly Environment[]> {
-  return (await listEnvironments(workplace)).filter(({ record }) => record.stage !== 'creating');
+  const ready = ({ record }: Environment) => record.stage !== 'creating' && record.conflict === undefined;
+  return (await listEnvironments(workplace)).filter(ready);
 }
 
 /** One that cannot be looked at is taken as it was last checkpointed. */

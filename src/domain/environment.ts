@@ -34,8 +34,9 @@ const oidSchema = z.pipe(
 
 /** The conflict an environment was made for: what meets in it, and how the merge that is to be resolved began. */
 export const conflictSchema = z.object({
-  /** The environment whose work it is, and where its branch was. */
+  /** The environment whose work it is, when that was created (another may get its name), and where its branch was. */
   environment: z.string(),
+  environmentCreatedAt: z.string(),
   tip: oidSchema,
   /** What it conflicts with: a branch by its full name, or another environment. */
   with: z.object({ kind: z.enum(['branch', 'environment']), name: z.string() }),

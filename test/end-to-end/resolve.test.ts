@@ -185,5 +185,14 @@ describe('a conflict', () => {
       kind: 'usage',
     });
     expect(repository.git('for-each-ref', 'refs/coppice/calm-resolve')).toBe('');
+    // One that has only the name of the environment that a conflict was begun for is another.
+    await coppice.resolve({ name: 'login' });
+    await coppice.remove({ name: 'login', force: true });
+    expect(await failure(coppice.resolve({ name: 'login-resolve', abort: false, continue: true }))).toMatchObject({
+      code: 'environment-gone',
+    });
+    await create('login');
+    expect(await failure(coppice.resolve({ name: 'login', abort: true }))).toMatchObject({ code: 'no-resolution' });
+    expect(await coppice.resolve({ name: 'login' })).toMatchObject({ action: 'no-conflict' });
   });
 });

@@ -38,7 +38,7 @@ export type Begun =
 export async function beginResolution(workplace: Workplace, start: Environment, request: BeginRequest): Promise<Begun> {
   return withLock(resolutionLock(workplace, start.name), async () => {
     const { other } = request;
-    const open = await openResolutions(workplace, start.name);
+    const open = await openResolutions(workplace, start);
     const existing = open.find(({ record }) => isSame(record.conflict.with, other));
     if (existing !== undefined) return { kind: 'existing', resolution: existing };
     const { environment, operation } = await reconcileFully(workplace, start);
@@ -82,6 +82,7 @@ async function draftOf(
   const { tree, recalled } = await conflictedTree(workplace, outcome, { ours: name, theirs: otherName(others) });
   return {
     environment: name,
+    environmentCreatedAt: environment.record.createdAt,
     tip: at.tip,
     ...others,
     ours,

@@ -14,9 +14,14 @@ export function isResolution(environment: Environment): environment is Resolutio
   return environment.record.conflict !== undefined && environment.record.stage !== 'creating';
 }
 
-export async function openResolutions(workplace: Workplace, of?: string): Promise<readonly Resolution[]> {
+/** By record and not by name: one that has the name of an environment that is gone is another. */
+export function isOf({ record: { conflict } }: Resolution, { name, record }: Environment): boolean {
+  return conflict.environment === name && conflict.environmentCreatedAt === record.createdAt;
+}
+
+export async function openResolutions(workplace: Workplace, of?: Environment): Promise<readonly Resolution[]> {
   const all = (await listEnvironments(workplace)).filter(isResolution);
-  return of === undefined ? all : all.filter(({ record }) => record.conflict.environment === of);
+  return of === undefined ? all : all.filter((each) => isOf(each, of));
 }
 
 /** `name` is that of the environment with the conflict, or of the one made for it; without one, the only one under way. */
@@ -31,7 +36,7 @@ export async function findResolution(
     `${workplace.surroundings.cwd}/`.startsWith(`${directories.tree}/`),
   );
   if (named === undefined && here !== undefined) return here;
-  const open = (await openResolutions(workplace, named?.name)).filter(
+  const open = (await openResolutions(workplace, named)).filter(
     ({ record }) => other === undefined || otherName(record.conflict) === other,
   );
   const [only] = open;

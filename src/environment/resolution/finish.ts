@@ -30,7 +30,7 @@ import type { Workplace } from '../workplace.ts';
 import { keep, resolutionLock } from './begin.ts';
 import { type ConcludeRequest, conclude } from './conclude.ts';
 import { fileOf } from './conflict.ts';
-import { isResolution, type Resolution } from './find.ts';
+import { isOf, isResolution, type Resolution } from './find.ts';
 import { intentsOf } from './intents.ts';
 import { noteFile, noteText } from './note.ts';
 
@@ -79,10 +79,11 @@ export async function abortResolution(workplace: Workplace, resolution: Resoluti
   });
 }
 
-async function ownerOf(workplace: Workplace, { name, record }: Resolution): Promise<Environment> {
+async function ownerOf(workplace: Workplace, resolution: Resolution): Promise<Environment> {
+  const { name, record } = resolution;
   const owner = record.conflict.environment;
   const found = isEnvironmentName(owner) ? await readEnvironment(workplace, owner) : undefined;
-  if (found !== undefined) return found;
+  if (found !== undefined && isOf(resolution, found)) return found;
   throw new CoppiceError('not-found', 'environment-gone', `${owner} was removed meanwhile.`, {
     hint: `\`coppice restore ${owner}\` brings it back; or merge what was resolved by itself: \`coppice merge ${name}\`.`,
     data: { environment: owner },

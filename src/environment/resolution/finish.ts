@@ -29,7 +29,7 @@ import { workOf } from '../work.ts';
 import type { Workplace } from '../workplace.ts';
 import { keep, resolutionLock } from './begin.ts';
 import { type ConcludeRequest, conclude } from './conclude.ts';
-import { fileOf } from './conflict.ts';
+import { fileOf, otherName } from './conflict.ts';
 import { isOf, isResolution, type Resolution } from './find.ts';
 import { intentsOf } from './intents.ts';
 import { noteFile, noteText } from './note.ts';
@@ -122,7 +122,7 @@ async function bring(
     commit,
     ref: parseRefName(`refs/remotes/coppice/${resolution.name}`),
     label: resolution.name,
-    message: `Merge the resolution of ${resolution.record.conflict.files.length} conflicts into ${environment.name}`,
+    message: `Merge the resolution of the conflict with ${otherName(resolution.record.conflict)}`,
     shared: false,
   });
   if (merged.kind === 'conflict') {

@@ -49,7 +49,7 @@ export interface HoldLimits {
   readonly checkpointBytes: number;
   /** New files in one checkpoint. Default 5,000. */
   readonly checkpointFiles: number;
-  /** Bytes of one file whose content Git LFS stores. Default 1 GiB. */
+  /** Bytes of one file whose content Git LFS stores. Default 256 MiB: every version of it is kept. */
   readonly lfsBytes: number;
 }
 
@@ -57,7 +57,7 @@ export const defaultHoldLimits: HoldLimits = {
   fileBytes: 10 * 2 ** 20,
   checkpointBytes: 50 * 2 ** 20,
   checkpointFiles: 5_000,
-  lfsBytes: 2 ** 30,
+  lfsBytes: 2 ** 28,
 };
 
 export interface CheckpointRequest {

@@ -9,16 +9,12 @@ export function parseAllowEntry(text: string): AllowEntry {
   throw new CoppiceError(
     'usage',
     'bad-host',
-    `${JSON.stringify(text)} is no host that could be allowed: ${complaint}`,
+    `${JSON.stringify(text)} is no host that could be allowed: ${complaint}.`,
     {
       hint: 'Write example.org, *.example.org, example.org:22, example.org:* or an address such as 10.1.2.3:5432 or 10.0.0.0/8.',
       data: { host: text },
     },
   );
-}
-
-export function isAllowEntry(text: string): boolean {
-  return complaintAbout(text) === undefined;
 }
 
 export type Ports = 'web' | 'all' | number;
@@ -32,8 +28,12 @@ export type AllowEntry =
 /** What a host without a port is allowed for. */
 export const webPorts: readonly number[] = [80, 443];
 
-/** The shortest entry that would allow it. */
-export function entryFor({ host, port }: { readonly host: string; readonly port: number | null }): string {
+/**
+ * The shortest entry that would allow this and nothing else; undefined where there is none. Whoever was denied chose the
+ * host: it may be a pattern, or no host at all.
+ */
+export function entryFor({ host, port }: { readonly host: string; readonly port: number | null }): string | undefined {
+  if (isIP(host) === 0 && !isHostName(host)) return undefined;
   const shown = isIP(host) === 6 ? `[${host}]` : host;
   return port === null || webPorts.includes(port) ? shown : `${shown}:${port}`;
 }
@@ -84,27 +84,29 @@ function split(text: string): { readonly host: string; readonly ports: Ports; re
   return { host, port, ports: port === undefined ? 'web' : port === '*' ? 'all' : Number(port) };
 }
 
-/** A sentence; undefined when there is nothing to complain about. */
+/** Why not; undefined when there is nothing to complain about. */
 export function complaintAbout(text: string): string | undefined {
-  if (/:\/\/|[?#@\s]/.test(text.trim())) return 'give the name alone, without https:// and path.';
+  if (/\s/.test(text.trim())) return 'there are spaces in it';
+  if (/:\/\/|[?#@]/.test(text)) return 'give the name alone, without https:// and path';
+  if (/^\s*\*\.(:|$)/.test(text)) return 'a name is missing after *.';
   const { host, port, ports } = split(text);
   if (port !== undefined && ports !== 'all' && !(/^\d+$/.test(port) && isPort(ports))) {
-    return `${JSON.stringify(port)} is no port.`;
+    return `${JSON.stringify(port)} is no port`;
   }
   const [address = '', prefix, ...rest] = host.split('/');
   if (prefix !== undefined || isIP(address) !== 0) return complaintAboutAddress(address, prefix, rest);
   const name = host.replace(/^\*(\.|$)/, '');
   if (name === '' && host === '*') return undefined;
-  if (name.includes('*')) return 'a * stands only at the beginning, for everything below a name.';
-  return isHostName(name) ? undefined : 'that is neither a host name in ASCII nor an address.';
+  if (name.includes('*')) return 'a * stands only at the beginning, for everything below a name';
+  return isHostName(name) ? undefined : 'that is neither a host name in ASCII nor an address';
 }
 
 function complaintAboutAddress(address: string, prefix: string | undefined, rest: readonly string[]) {
   const family = isIP(address);
-  if (family === 0) return 'give the name alone, without a path.';
+  if (family === 0) return 'give the name alone, without a path';
   if (prefix === undefined) return undefined;
   const fits = /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128) && rest.length === 0;
-  return fits ? undefined : `/${[prefix, ...rest].join('/')} is no length of a prefix.`;
+  return fits ? undefined : `/${[prefix, ...rest].join('/')} is no length of a prefix`;
 }
 
 export function isPort(port: unknown): port is number {

@@ -2,7 +2,7 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { createServer, type Server } from 'node:net';
 import type { DenialLog } from './denials.ts';
-import type { Policy } from './policy.ts';
+import { normal, type Policy } from './policy.ts';
 
 /** RFC 1035 §3.2.2, §4.1.1. */
 const types = { a: 1, ptr: 12, aaaa: 28 };
@@ -61,7 +61,7 @@ export function answer(query: Buffer, { policy, denials, address }: DnsPlace): B
   if (opcode !== 0) return reply(query, end, codes.notImplemented);
   if (type === types.ptr) return reply(query, end, codes.noSuchName);
   if (!policy.mayLookUp(name)) {
-    denials.add(name, null, 'not-listed');
+    denials.add(normal(name), null, 'not-listed');
     return reply(query, end, codes.noSuchName);
   }
   return reply(query, end, codes.ok, type === types.a ? address : undefined);

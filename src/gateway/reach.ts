@@ -1,7 +1,7 @@
 /** Connects to an allowed host, or says why not; each denial is noted. */
 import { connect, type Socket } from 'node:net';
 import type { DenialLog } from './denials.ts';
-import type { Policy } from './policy.ts';
+import { normal, type Policy } from './policy.ts';
 
 export type Reached =
   | { readonly kind: 'connected'; readonly socket: Socket }
@@ -19,10 +19,10 @@ export function makeReach(policy: Policy, denials: DenialLog): Reach {
   return async (host, port) => {
     const decision = await policy.decide(host, port);
     if (decision.kind === 'denied') {
-      denials.add(host, port, decision.reason);
+      denials.add(normal(host), port, decision.reason);
       return { kind: 'denied', sentence: explain(host, port, decision.reason) };
     }
-    if (decision.kind === 'unknown') return { kind: 'failed', sentence: `There is no host ${host}.` };
+    if (decision.kind === 'unknown') return { kind: 'failed', sentence: `${host} cannot be resolved.` };
     for (const address of decision.addresses.slice(0, attempts)) {
       const socket = await connected(address, port);
       if (socket !== undefined) return { kind: 'connected', socket };

@@ -1,5 +1,5 @@
 /** How the network of an environment, and what was denied there, are said in answers. */
-import { entryFor, isAllowEntry } from '../domain/allowlist.ts';
+import { entryFor } from '../domain/allowlist.ts';
 import { allowedHosts, type Denial, modeOf, type Network } from '../domain/network.ts';
 import type { Style } from './operation.ts';
 import { age, safe } from './views.ts';
@@ -12,9 +12,8 @@ export type NetworkView = ReturnType<typeof networkView>;
 /** `allow`: what to add to the list; null where no entry helps, or the name is none that could be typed without harm. */
 export function deniedView(denied: readonly Denial[]) {
   return denied.map(({ host, port, reason, count, first, last }) => {
-    const entry = entryFor({ host, port });
-    const helps = reason === 'not-listed' && isAllowEntry(entry);
-    return { host, port, reason: reason as string, count, first, last, allow: helps ? entry : null };
+    const allow = reason === 'not-listed' ? (entryFor({ host, port }) ?? null) : null;
+    return { host, port, reason: reason as string, count, first, last, allow };
   });
 }
 export type DeniedView = ReturnType<typeof deniedView>;

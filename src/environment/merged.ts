@@ -72,13 +72,13 @@ export async function mergedStates(
   return verdicts;
 }
 
-/** Of many at once, without looking into anything. */
+/** Of many at once, without looking into anything. `targets`: where the branches are. */
 export async function rememberedStates(
   workplace: Workplace,
   environments: readonly Environment[],
+  targets: ReadonlyMap<RefName | undefined, Oid>,
 ): Promise<ReadonlyMap<Environment, Verdict>> {
   const verdicts = new Map<Environment, Verdict>();
-  const targets = await targetsOf(workplace, environments);
   const look = async (environment: Environment) => {
     const target = targets.get(environment.target);
     if (environment.at.tip === environment.at.base) verdicts.set(environment, { state: 'unchanged' });

@@ -52,10 +52,11 @@ export async function conflictMatrix(
   cache: VerdictCache,
   { about, again = false }: MatrixOptions = {},
 ): Promise<Matrix> {
-  const states = await (again ? rememberedStates : mergedStates)(workplace, all);
+  const refs = await referencesOf(workplace, all);
+  const states = again ? await rememberedStates(workplace, all, refs) : await mergedStates(workplace, all);
   const isSettled = (each: Environment) => (states.get(each)?.state ?? 'unmerged') !== 'unmerged';
   const environments = all.filter((each) => !isSettled(each)).toSorted(byName);
-  const meetings = [...(await withTargets(workplace, environments)), ...amongThem(environments)].filter(
+  const meetings = [...(await withTargets(workplace, environments, refs)), ...amongThem(environments)].filter(
     ({ ours, theirs }) => about === undefined || [ours, theirs].some((side) => isAbout(side, about)),
   );
   const { verdicts, work } = await judge(
@@ -90,17 +91,27 @@ function amongThem(environments: readonly Environment[]): readonly Meeting[] {
   );
 }
 
-/** As `merge` would do it: after a squash or a rebase from what was delivered then. */
-async function withTargets(workplace: Workplace, environments: readonly Environment[]): Promise<readonly Meeting[]> {
-  const { repository } = workplace;
-  const branches = [...new Set(environments.flatMap(({ target }) => target ?? []))];
+/** Where the targets are, and what was delivered into them by squash or rebase. */
+async function referencesOf(
+  { repository }: Workplace,
+  environments: readonly Environment[],
+): Promise<ReadonlyMap<RefName | undefined, Oid>> {
+  const branches = new Set(environments.flatMap(({ target }) => target ?? []));
+  if (branches.size === 0) return new Map();
   const notes = environments.flatMap(({ target, refs }) => (target === undefined ? [] : refs.delivered(target)));
-  if (branches.length === 0) return [];
   const refs = await repository.listRefs(...branches, ...notes);
-  const at = new Map(refs.map(({ name, oid }) => [name, oid]));
+  return new Map(refs.map(({ name, oid }) => [name, oid]));
+}
+
+/** As `merge` would do it: after a squash or a rebase from what was delivered then. */
+async function withTargets(
+  workplace: Workplace,
+  environments: readonly Environment[],
+  at: ReadonlyMap<RefName | undefined, Oid>,
+): Promise<readonly Meeting[]> {
   const meetings = environments.map(async (environment): Promise<readonly Meeting[]> => {
     const { target, at: own } = environment;
-    const ours = target === undefined ? undefined : at.get(target);
+    const ours = at.get(target);
     if (target === undefined || ours === undefined) return [];
     const noted = at.has(environment.refs.delivered(target));
     const start = noted ? await mergeStart(workplace, environment, target, ours, own.tip) : undefined;

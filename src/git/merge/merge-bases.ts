@@ -30,9 +30,12 @@ export async function mergeBases(git: HostGit, tips: readonly Oid[], hint?: Oid)
 function basesIn(nodes: readonly Node[], tips: readonly Oid[], common: Oid | undefined): Bases {
   const found = basesByPair(nodes, tips);
   const trees = new Map(nodes.map(({ oid, tree }) => [oid, tree]));
-  const known = new Set(tips);
+  const places = new Map(tips.map((tip, index) => [tip, index]));
   return {
-    of: (left, right) => (known.has(left) && known.has(right) ? (found.get(`${left} ${right}`) ?? []) : undefined),
+    of: (left, right) => {
+      const [one, other] = [places.get(left), places.get(right)];
+      return one === undefined || other === undefined ? undefined : (found.get(pairKey(one, other, tips.length)) ?? []);
+    },
     treeOf: (commit) => trees.get(commit),
     common,
   };
@@ -57,32 +60,33 @@ async function historyIfAllReach(
 }
 
 /**
- * `nodes` come children first. A commit is a best common ancestor of two tips if both reach it and do not both reach one of
+ * By `pairKey`. `nodes` come children first. A commit is a best common ancestor of two tips if both reach it and do not both reach one of
  * its children.
  */
-export function basesByPair(nodes: readonly Node[], tips: readonly Oid[]): ReadonlyMap<string, readonly Oid[]> {
-  const found = new Map<string, Oid[]>();
+export function basesByPair(nodes: readonly Node[], tips: readonly Oid[]): ReadonlyMap<number, readonly Oid[]> {
+  const found = new Map<number, Oid[]>();
   const own = new Map(tips.map((tip, index) => [tip, 1n << BigInt(index)]));
   const reaching = new Map<Oid, Set<bigint>>();
   for (const { oid, parents } of nodes) {
     const children = reaching.get(oid) ?? new Set();
     reaching.delete(oid);
     const mask = [...children].reduce((sum, each) => sum | each, own.get(oid) ?? 0n);
-    if (!children.has(mask)) addBases(found, oid, mask, children, tips);
+    if (!children.has(mask)) addBases(found, oid, mask, children, tips.length);
     for (const parent of parents) reaching.set(parent, (reaching.get(parent) ?? new Set()).add(mask));
   }
   return found;
 }
 
 function addBases(
-  found: Map<string, Oid[]>,
+  found: Map<number, Oid[]>,
   base: Oid,
   mask: bigint,
   children: ReadonlySet<bigint>,
-  tips: readonly Oid[],
+  tips: number,
 ): void {
-  const covered = new Set([...children].flatMap((child) => pairsOf(tipsIn(child, tips))));
-  for (const pair of pairsOf(tipsIn(mask, tips))) {
+  const covered = new Set<number>();
+  for (const child of children) for (const pair of pairsIn(child, tips)) covered.add(pair);
+  for (const pair of pairsIn(mask, tips)) {
     if (covered.has(pair)) continue;
     const bases = found.get(pair);
     if (bases === undefined) found.set(pair, [base]);
@@ -90,13 +94,16 @@ function addBases(
   }
 }
 
-function tipsIn(mask: bigint, tips: readonly Oid[]): readonly Oid[] {
-  return tips.filter((_, index) => (mask >> BigInt(index)) & 1n);
+/** Pairs of the tips whose bits are set, as `pairKey` numbers them. */
+function* pairsIn(mask: bigint, tips: number): Generator<number> {
+  const digits = mask.toString(2);
+  const set: number[] = [];
+  for (let index = 0; index < digits.length; index++) if (digits.at(-1 - index) === '1') set.push(index);
+  for (const [at, left] of set.entries()) for (const right of set.slice(at + 1)) yield pairKey(left, right, tips);
 }
 
-/** Both ways round. */
-function pairsOf(tips: readonly Oid[]): readonly string[] {
-  return tips.flatMap((left) => tips.flatMap((right) => (left === right ? [] : [`${left} ${right}`])));
+function pairKey(left: number, right: number, tips: number): number {
+  return Math.min(left, right) * tips + Math.max(left, right);
 }
 
 /** Something all of them descend from, so that no more of the history is read than tells them apart. */

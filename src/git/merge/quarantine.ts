@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isOid, type Oid } from '../../domain/oid.ts';
 import type { HostGit } from '../host-git.ts';
 import { durable } from '../native/write-tree.ts';
+import { removeNow } from './remove-now.ts';
 
 export interface Quarantine {
   /** Holds everything below; private to this user. */
@@ -15,6 +16,9 @@ export interface Quarantine {
   /** Brings only these. */
   promoteOnly(wanted: ReadonlySet<string>): Promise<void>;
 }
+
+/** Where shared memory is, on Linux: shm_overview(7). */
+export const sharedMemory = '/dev/shm';
 
 /** Names of the directories begin with it, then the process. */
 export const quarantinePrefix = 'coppice-merge-';
@@ -41,7 +45,8 @@ export async function withQuarantine<Result>(
       promoteOnly: (wanted) => promote(git, objects, env, (oid) => wanted.has(oid)),
     });
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    if (scratch === sharedMemory) removeNow(directory);
+    else await rm(directory, { recursive: true, force: true });
   }
 }
 

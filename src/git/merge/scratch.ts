@@ -2,11 +2,10 @@
 import { access, constants, lstat, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../../platform/errno.ts';
-import { quarantinePrefix } from './quarantine.ts';
+import { quarantinePrefix, sharedMemory } from './quarantine.ts';
 
-/** shm_overview(7). In containers it is often small. */
-const sharedMemory = '/dev/shm';
 const tmpfs = 0x01021994;
+/** Bytes; in containers it is often smaller. */
 const least = 256 * 2 ** 20;
 
 /** A batch leaves thousands of small files for a moment, which on some file systems take far longer than the merges. */

@@ -8,10 +8,11 @@ export function confirmOn(stdin: ReadStream, stderr: WriteStream): Confirm {
   return async (text, question) => {
     stderr.write(`${text}\n`);
     const asking = createInterface({ input: stdin, output: stderr, terminal: true });
-    const closed = new Promise<string>((resolve) => asking.once('close', () => resolve('')));
+    const closed = new Promise<undefined>((resolve) => asking.once('close', () => resolve(undefined)));
     try {
       const answer = await Promise.race([asking.question(`${question} [y/N] `), closed]);
-      return /^y(?:es)?$/i.test(answer.trim());
+      if (answer === undefined) stderr.write('\n');
+      return /^y(?:es)?$/i.test(answer?.trim() ?? '');
     } finally {
       asking.close();
     }

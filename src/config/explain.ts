@@ -63,6 +63,8 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodMiniType): Complaint {
       return { key, problem: tooSmall(issue), hint: 'Change its value.' };
     case 'invalid_union':
       return ofUnion(issue, schema);
+    case 'invalid_key':
+      return { key, problem: issue.issues[0]?.message ?? issue.message, hint: 'Change the key.' };
     default:
       return { key, problem: issue.message, hint: 'Change its value.' };
   }

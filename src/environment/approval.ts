@@ -73,7 +73,9 @@ export async function requireApproval(
     return;
   }
   const { lines, risks } = question.access;
-  throw new CoppiceError('refused', 'approval-needed', `${text}\nYou have not approved that.`, {
+  // Who was asked has just read it.
+  const sentence = confirm === undefined ? `${text}\nYou have not approved that.` : 'It was not approved.';
+  throw new CoppiceError('refused', 'approval-needed', sentence, {
     hint: `Approve exactly this with: ${command} --exactly ${digestOf(lines)}`,
     data: { asks: lines, risks, digest: digestOf(lines), subject: question.subject },
   });

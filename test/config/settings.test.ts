@@ -40,6 +40,8 @@ describe('the user’s settings', () => {
       runtime: 'sandbox',
       limits: { memory: 1024, cpus: 1.5, pids: 10 },
       network: 'none',
+      secrets: { TOKEN: 'env:TOKEN' },
+      mounts: [{ source: '~/data', target: '/data' }],
       daemon: 'off',
       branchPrefix: 'agents/',
       hold: {
@@ -72,6 +74,16 @@ describe('the user’s settings', () => {
     ['{"limits": {"pids": 1.5}}', 'limits.pids must be a whole number.'],
     ['{"limits": {"cpus": 0}}', 'limits.cpus must be more than 0.'],
     ['{"image": ""}', 'image must not be empty.'],
+    ['{"secrets": {"A-B": "env:X"}}', 'secrets.A-B is no name for a secret: letters, digits and _ only.'],
+    // The value itself by mistake: it is not repeated.
+    [
+      '{"secrets": {"A": "hunter2"}}',
+      'secrets.A must be env:NAME, file:PATH, op://VAULT/ITEM/FIELD, vault:PATH#FIELD or command:COMMAND.',
+    ],
+    [
+      '{"mounts": [{"source": "a", "target": "/proc/x"}]}',
+      'mounts.0.target must be an absolute path outside /workspace, /coppice, /proc, /sys and /dev.',
+    ],
     ['{"hold": {"secrets": false}}', 'hold.secrets must be one of "on", "off".'],
     ['{"hold": {"allow": "test/"}}', 'hold.allow must be a list in brackets.'],
     [

@@ -14,6 +14,7 @@ import { isMaterialized } from './environment/materialize.ts';
 import { bringIndexAlong } from './environment/reconcile.ts';
 import { causeOf, runningExecs } from './environment/running-execs.ts';
 import type { Workplace } from './environment/workplace.ts';
+import { type Conflicts, conflictsIn, type Emit } from './open-conflicts.ts';
 import { environmentsOf } from './open-listing.ts';
 import { ifPresent } from './platform/errno.ts';
 import type { Surroundings } from './platform/surroundings.ts';
@@ -22,6 +23,7 @@ type OpenWorkplace = (surroundings: Surroundings, program: readonly string[]) =>
 
 interface OpenPlace {
   readonly workplace: Workplace;
+  readonly conflicts: Conflicts;
   readonly settings: string;
   readonly environments: () => Promise<readonly Environment[]>;
 }
@@ -36,7 +38,7 @@ export function loadWatched(
   repositoriesIn: (dataDirectory: string) => Promise<readonly string[]>,
 ) {
   const open = new Map<string, OpenPlace>();
-  const placeAt = async (dataDirectory: string, commonDirectory: string) => {
+  const placeAt = async (dataDirectory: string, commonDirectory: string, emit: Emit) => {
     const key = `${dataDirectory}\0${commonDirectory}`;
     const known = open.get(key);
     const settings = await stampOf(settingsPath(surroundings.configDirectory));
@@ -44,7 +46,8 @@ export function loadWatched(
     try {
       const workplace = await openWorkplace({ ...surroundings, dataDirectory, cwd: commonDirectory }, []);
       // The one before is not closed: environments that the change does not concern go on with it.
-      const place = { workplace, settings, environments: environmentsOf(workplace) };
+      const environments = environmentsOf(workplace);
+      const place = { workplace, settings, environments, conflicts: conflictsIn(workplace, emit) };
       open.set(key, place);
       return place;
     } catch (error) {
@@ -52,12 +55,15 @@ export function loadWatched(
       throw error;
     }
   };
-  return async ({ dataDirectories, commonDirectories }: Places): Promise<readonly Listed[]> => {
+  return async (
+    { dataDirectories, commonDirectories }: Places,
+    emit: Emit = () => undefined,
+  ): Promise<readonly Listed[]> => {
     const listed: Listed[] = [];
     for (const dataDirectory of dataDirectories) {
       const repositories = new Set([...(await repositoriesIn(dataDirectory)), ...commonDirectories]);
       for (const commonDirectory of repositories) {
-        const place = await placeAt(dataDirectory, commonDirectory);
+        const place = await placeAt(dataDirectory, commonDirectory, emit);
         if (place !== undefined) listed.push(...(await listedIn(place)));
       }
     }
@@ -71,10 +77,11 @@ async function stampOf(path: string): Promise<string> {
   return found === undefined ? '' : `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}`;
 }
 
-async function listedIn({ workplace, environments: list }: OpenPlace): Promise<readonly Listed[]> {
+async function listedIn({ workplace, conflicts, environments: list }: OpenPlace): Promise<readonly Listed[]> {
   let environments: readonly Environment[];
   try {
     environments = await list();
+    await conflicts.lookIfMoved(environments);
   } catch (error) {
     if (error instanceof CoppiceError) return [];
     throw error;
@@ -85,7 +92,7 @@ async function listedIn({ workplace, environments: list }: OpenPlace): Promise<r
       key: watchKeyOf(workplace, environment),
       repositoryId: workplace.repository.id,
       name: environment.name,
-      open: () => openWatched(workplace, environment),
+      open: () => openWatched(workplace, environment, conflicts),
     }));
 }
 
@@ -105,7 +112,7 @@ async function settle(workplace: Workplace, { name }: Environment): Promise<void
   }
 }
 
-async function openWatched(workplace: Workplace, environment: Environment): Promise<Watched> {
+async function openWatched(workplace: Workplace, environment: Environment, conflicts: Conflicts): Promise<Watched> {
   const checkpointer = await workplace.openCheckpointer(checkpointerRequest(environment));
   const { commonDirectory, id } = workplace.repository;
   const { name, directories } = environment;
@@ -138,7 +145,10 @@ async function openWatched(workplace: Workplace, environment: Environment): Prom
         ...(operation === undefined ? {} : { operation }),
       });
       held = done.held;
-      if (done.checkpoint !== undefined) tidy();
+      if (done.checkpoint !== undefined) {
+        tidy();
+        conflicts.look();
+      }
       return { ...done, cause: actual };
     },
     headHint: () => workplace.agentGit.readHeadHint(directories.git),
@@ -147,6 +157,7 @@ async function openWatched(workplace: Workplace, environment: Environment): Prom
       if (before === undefined) throw gone(environment);
       const after = await importCommits(workplace, before, held);
       if (after.at.head === before.at.head) return [];
+      conflicts.look();
       const commits = await workplace.repository.log({
         start: after.at.head,
         exclude: [before.at.head, before.at.base],

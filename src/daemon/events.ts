@@ -37,6 +37,16 @@ export const eventSchema = z.discriminatedUnion('type', [
   }),
   /** Everything held now; sent when that changes. */
   z.object({ ...about, type: z.literal('held'), held: z.array(heldSchema) }),
+  /** Merging `name` into `with` conflicts now, or in other files than before, or no longer. */
+  z.object({
+    ...about,
+    type: z.literal('conflict'),
+    state: z.enum(['begun', 'changed', 'ended']),
+    with: z.object({ kind: z.enum(['environment', 'target']), name: z.string() }),
+    /** How many files; `files` lists the first of them. */
+    conflicting: z.number(),
+    files: z.array(z.object({ path: z.string(), kind: z.string() })),
+  }),
   z.object({ ...about, type: z.literal('error'), code: z.string(), message: z.string() }),
 ]);
 

@@ -22,8 +22,8 @@ export interface Places {
   readonly commonDirectories: readonly string[];
 }
 
-/** Lists what is to be watched; asked at start, every 10 s and upon `watch`. */
-export type LoadWatched = (places: Places) => Promise<readonly Listed[]>;
+/** Lists what is to be watched; asked at start, every 10 s and upon `watch`. `emit`: for what concerns several of them. */
+export type LoadWatched = (places: Places, emit: (event: DaemonEvent) => void) => Promise<readonly Listed[]>;
 
 export interface DaemonOptions {
   readonly build: Build;
@@ -97,7 +97,7 @@ async function live({ surroundings, load, options, path, log, ending }: Life): P
   async function loadNow(): Promise<void> {
     try {
       const places = { dataDirectories: [...dataDirectories], commonDirectories: [...commonDirectories] };
-      await supervisor.update(await load(places));
+      await supervisor.update(await load(places, emit));
       lastError = null;
     } catch (error) {
       const { code, message } = describeError(error);

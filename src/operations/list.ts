@@ -1,6 +1,7 @@
 /** `list`: all environments of the repository, at once. Touches no worktree and no network. */
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
+import { knownConflicts } from '../environment/conflicts/known.ts';
 import { repositoryLabels } from '../environment/container.ts';
 import type { Environment } from '../environment/environment.ts';
 import { listWithTips } from '../environment/find.ts';
@@ -30,9 +31,12 @@ export const list = operation({
       containersByName(workplace, environments),
       mergedStates(workplace, environments),
     ]);
+    const isSettled = (each: Environment) => (verdicts.get(each)?.state ?? 'unmerged') !== 'unmerged';
+    const conflictsOf = await knownConflicts(workplace, environments, isSettled);
     return {
       environments: environments.map((environment) => ({
         ...environmentView(environment),
+        conflicts: conflictsOf(environment),
         state: stateOf(environment, containers(environment)),
         uncommitted: environment.at.tip !== environment.at.head,
         changed: environment.at.tip !== environment.at.base,
@@ -55,7 +59,7 @@ export const list = operation({
       paintState(each.state, style),
       `${each.target ?? '-'}${each.merged === 'merged' ? style.dim(' (merged)') : each.reverted ? style.yellow(' (reverted)') : ''}`,
       each.changed ? `${age(new Date(each.lastChange.date), style.now)} ago` : '-',
-      describe(each),
+      describe(each) + conflictMark(each.conflicts.with, style),
     ]);
     const problems = broken.map(({ name, problem }) => `${style.red(name)}  ${safe(problem)}  (see coppice doctor)`);
     return [columns([header, ...rows]), ...problems].join('\n');
@@ -98,4 +102,12 @@ async function containersOf(workplace: Workplace, kind: Environment['record']['s
     if (error instanceof CoppiceError && error.kind === 'unavailable') return 'unknown' as const;
     throw error;
   }
+}
+
+/** What is remembered; `coppice conflicts` looks. */
+export function conflictMark(others: readonly string[], style: Style): string {
+  if (others.length === 0) return '';
+  const shown = others.slice(0, 3).map((name) => safe(name));
+  const more = others.length > shown.length ? ` and ${others.length - shown.length} more` : '';
+  return style.red(`  conflicts with ${shown.join(', ')}${more}`);
 }

@@ -1,12 +1,14 @@
 /** `status`: what is going on in an environment now. */
 import * as z from 'zod/mini';
 import { noDenials } from '../domain/network.ts';
+import { knownConflicts } from '../environment/conflicts/known.ts';
+import { readyEnvironments } from '../environment/conflicts/up-to-date.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { findLeaks } from '../environment/leaks.ts';
 import { denialsOf } from '../environment/network.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { describeCommand, runningExecs } from '../environment/running-execs.ts';
-import { containersByName, paintState } from './list.ts';
+import { conflictMark, containersByName, paintState } from './list.ts';
 import { deniedView, describeNetwork, networkView, renderDenied } from './network-view.ts';
 import { nameArgument, operation, type Style } from './operation.ts';
 import { count } from './show.ts';
@@ -44,6 +46,10 @@ export const status = operation({
       findLeaks(workplace, environment),
       accessView(workplace, environment),
     ]);
+    const all = (await readyEnvironments(workplace)).map((each) =>
+      each.name === environment.name ? environment : each,
+    );
+    const conflictsOf = await knownConflicts(workplace, all, ({ at: { tip: own, base } }) => own === base);
     const watched = facts?.environments.find(
       (each) => each.name === environment.name && each.repository === repository.id,
     );
@@ -66,6 +72,7 @@ export const status = operation({
       network: networkView(environment.record.spec.network),
       denied: { total: denied.total, recent: deniedView(denied.recent) },
       access,
+      conflicts: conflictsOf(environment),
       held: heldView(held),
       leaks: leakView(leaks),
       problem: notImported === undefined ? null : `commits inside are not brought out yet: ${notImported.message}`,
@@ -80,6 +87,7 @@ export const status = operation({
         : `  ${count(it.checkpoints, 'checkpoint')} since the last commit; ${last}`,
       ...it.running.map((command) => `  ${style.green('runs')} ${safe(command)}`),
       watchLine(it.watch, it.watchProblem, style),
+      conflictMark(it.conflicts.with, style),
       it.problem === null ? '' : `  ${style.red(safe(it.problem, 400))}`,
       it.network.mode === 'open' ? '' : `  network ${describeNetwork(it.network)}`,
       renderDenied(it.name, it.denied, style),

@@ -36,6 +36,22 @@ function describe(type: string, event: Readonly<Record<string, unknown>>, style:
   if (type === 'checkpoint') return `${style.dim(short(text('oid')))} ${text('subject')}  ${style.cyan(text('cause'))}`;
   if (type === 'commit') return `${style.yellow(short(text('oid')))} ${text('subject')}`;
   if (type === 'held') return style.yellow(`${(event.held as readonly unknown[]).length} paths held back`);
+  if (type === 'conflict') return describeConflict(event as unknown as ConflictEvent, style);
   if (type === 'error') return style.red(text('message'));
   return style.dim(`${text('state')}${event.watch === 'polling' ? ' by polling' : ''}`);
+}
+
+interface ConflictEvent {
+  readonly state: string;
+  readonly with: { readonly name: string };
+  readonly conflicting: number;
+  readonly files: readonly { readonly path: string }[];
+}
+
+function describeConflict({ state, with: other, conflicting, files }: ConflictEvent, style: Style): string {
+  const name = safe(other.name);
+  if (state === 'ended') return style.green(`merges cleanly with ${name} again`);
+  const shown = files.slice(0, 3).map(({ path }) => safe(path));
+  const more = conflicting > shown.length ? `, and ${conflicting - shown.length} more` : '';
+  return `${style.red(`conflicts with ${name}`)}: ${shown.join(', ')}${more}`;
 }

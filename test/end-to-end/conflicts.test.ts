@@ -21,9 +21,9 @@ interface Answer {
   readonly order: readonly { readonly clean: readonly string[]; readonly blocked: readonly unknown[] }[] | null;
 }
 
-async function environments(count: number) {
+async function environments(count: number, settings: Readonly<Record<string, unknown>> = {}) {
   const repository = makeRepository({ files: { f: numbers(), g: numbers() } });
-  const cli = coppiceIn(repository);
+  const cli = coppiceIn(repository, { settings });
   await cli.json(['create', 'e', '--count', String(count), '--runtime', 'sandbox']);
   const listed = await cli.json<{ environments: { name: string; worktree: string }[] }>(['list']);
   const trees = new Map(listed.environments.map(({ name, worktree }) => [name, worktree]));
@@ -116,4 +116,39 @@ it('streams what begins and what ends', async () => {
   await cli.json(['checkpoint', 'e-2']);
   await eventually(() => events().length > 1);
   expect(events()[1]).toMatchObject({ state: 'ended', theirs: { name: 'e-2' } });
+});
+
+it('tells those who watch, and lists what is remembered', async () => {
+  const { cli, write } = await environments(2, { daemon: 'auto' });
+  onTestFinished(async () => void (await cli.run(['daemon', 'stop'])));
+  const child = cli.start(['watch', '--json']);
+  let text = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  const told = (type: string) =>
+    text
+      .split('\n')
+      .filter((line) => line.includes(`"type":"${type}"`))
+      .map((line) => JSON.parse(line) as { name: string });
+  let narration = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    narration += chunk.toString();
+  });
+  await eventually(() => narration.includes('watching'));
+  write('e-1', 'f', numbers({ 5: 'by one' }));
+  await eventually(() => told('checkpoint').some(({ name }) => name === 'e-1'));
+  write('e-2', 'f', numbers({ 5: 'by two' }));
+  await eventually(() => told('conflict').length > 0);
+  const about = { name: 'e-2', with: { kind: 'environment', name: 'e-1' } };
+  expect(told('conflict')[0]).toMatchObject({ ...about, state: 'begun', files: [{ path: 'f', kind: 'content' }] });
+  const { environments: listed } = await cli.json<{ environments: { conflicts: unknown }[] }>(['list']);
+  expect(listed.map(({ conflicts }) => conflicts)).toEqual([
+    { with: ['e-2'], complete: true },
+    { with: ['e-1'], complete: true },
+  ]);
+  expect((await cli.run(['status', 'e-1'])).stdout).toContain('conflicts with e-2');
+  write('e-2', 'f', numbers());
+  await eventually(() => told('conflict').length > 1);
+  expect(told('conflict')[1]).toMatchObject({ ...about, state: 'ended' });
 });

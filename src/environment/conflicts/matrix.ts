@@ -56,7 +56,7 @@ export async function conflictMatrix(
   const states = again ? await rememberedStates(workplace, all, refs) : await mergedStates(workplace, all);
   const isSettled = (each: Environment) => (states.get(each)?.state ?? 'unmerged') !== 'unmerged';
   const environments = all.filter((each) => !isSettled(each)).toSorted(byName);
-  const meetings = [...(await withTargets(workplace, environments, refs)), ...amongThem(environments)].filter(
+  const meetings = (await meetingsOf(workplace, environments, refs)).filter(
     ({ ours, theirs }) => about === undefined || [ours, theirs].some((side) => isAbout(side, about)),
   );
   const { verdicts, work } = await judge(
@@ -69,6 +69,16 @@ export async function conflictMatrix(
     return verdict === undefined ? [] : [{ ...meeting, verdict }];
   });
   return { environments, settled: all.filter(isSettled), cells, work };
+}
+
+/** Every pair of them, and each with its target. */
+export async function meetingsOf(
+  workplace: Workplace,
+  environments: readonly Environment[],
+  refs?: ReadonlyMap<RefName | undefined, Oid>,
+): Promise<readonly Meeting[]> {
+  const at = refs ?? (await referencesOf(workplace, environments));
+  return [...(await withTargets(workplace, environments, at)), ...amongThem(environments.toSorted(byName))];
 }
 
 const byName = (left: Environment, right: Environment) => (left.name < right.name ? -1 : 1);

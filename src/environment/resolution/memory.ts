@@ -45,9 +45,20 @@ const variants = Array.from({ length: mostVariants }, (_, index) => (index === 0
 /** Merge commits looked at when an environment's HEAD has moved. */
 const mostMerges = 20;
 
-/** Remembers how the merges between two states of an environment's HEAD were resolved. */
+/**
+ * Remembers how the merges between two states of an environment's HEAD were resolved. What cannot be (objects that are
+ * missing, a lock that stays) is resolved by hand again: no reason to keep commits from coming out.
+ */
 export async function rememberMerges(workplace: Workplace, environment: string, before: Oid, after: Oid) {
   if (before === after) return;
+  try {
+    await rememberNew(workplace, environment, before, after);
+  } catch (error) {
+    if (!(error instanceof CoppiceError) || error.kind === 'bug') throw error;
+  }
+}
+
+async function rememberNew(workplace: Workplace, environment: string, before: Oid, after: Oid): Promise<void> {
   const own = await workplace.repository.log({ start: after, exclude: [before], firstParent: true, limit: 500 });
   const merges = own.filter(({ parents }) => parents.length === 2).slice(0, mostMerges);
   for (const merge of merges.reverse()) await remember(workplace, environment, merge);

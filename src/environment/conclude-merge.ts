@@ -10,6 +10,7 @@ import { layoutOf, runInside } from './container.ts';
 import type { Environment } from './environment.ts';
 import type { Inside } from './git-merge.ts';
 import type { Reconciled } from './reconcile.ts';
+import { describeCommand } from './running-execs.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface ConcludeRequest {
@@ -85,8 +86,9 @@ async function refuseUndecided(
   const [first] = undecided;
   if (first === undefined) return;
   const more = undecided.length > 1 ? ` and ${undecided.length - 1} more` : '';
+  const keeping = describeCommand(['coppice', 'exec', name, '--', 'git', 'add', first.path]);
   throw new CoppiceError('refused', 'unresolved', `${first.path}${more} in ${name} is not resolved (${first.kind}).`, {
-    hint: `Say which it shall be inside: \`coppice exec ${name} -- git add ${first.path}\` keeps the file as it is there, \`git rm\` removes it.`,
+    hint: `Say which it shall be inside: \`${keeping}\` keeps the file as it is there, \`git rm\` removes it.`,
     data: { name, files: undecided },
   });
 }

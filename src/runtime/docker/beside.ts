@@ -1,6 +1,6 @@
 /** What stands beside a container with an allowlist, its network and its gateway: made, started and taken away with it. */
 import { existsSync } from 'node:fs';
-import { CoppiceError } from '../../domain/error.ts';
+import { CoppiceError, hasCode } from '../../domain/error.ts';
 import { type Denials, noDenials } from '../../domain/network.ts';
 import { withLock } from '../../platform/lock.ts';
 import { type ContainerRequest, labels as known } from '../runtime.ts';
@@ -33,7 +33,7 @@ export async function makeBeside(
   const needed = requireProgram(program);
   if ((await engine.facts()).podman) throw notIsolated('Podman leaves the host within reach of an internal network');
   const labels = { ...request.labels, [known.tool]: '1' };
-  const addresses = await makeNetwork(engine, request.name, labels);
+  const addresses = await macvlanFor(engine, request.name, labels);
   try {
     await makeGateway(engine, needed, { container: request.name, addresses, allow, labels });
   } catch (error) {
@@ -41,6 +41,19 @@ export async function makeBeside(
     throw error;
   }
   return { addresses, sysctls: await withoutVersion6(engine) };
+}
+
+async function macvlanFor(
+  engine: Engine,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<Joining['addresses']> {
+  try {
+    return await makeNetwork(engine, name, labels);
+  } catch (error) {
+    if (!hasCode(error, 'engine-error')) throw error;
+    throw notIsolated(`it makes no macvlan network (${String(error.data.words)})`);
+  }
 }
 
 /** The host's end of the bridge has an IPv6 address even where the network has none. A kernel without IPv6 has no such setting. */

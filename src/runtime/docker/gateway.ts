@@ -13,7 +13,7 @@ import { removeContainer } from './create-container.ts';
 import type { Engine } from './engine.ts';
 import { statusOf } from './engine-error.ts';
 import { type GatewayImage, type GatewayProgram, gatewayImage } from './gateway-image.ts';
-import type { Addresses } from './private-network.ts';
+import { type Addresses, linkName } from './private-network.ts';
 
 /** Says of a container of ours that it is no environment's but stands beside one. */
 export const roleLabel = 'dev.coppice.role';
@@ -68,6 +68,7 @@ export async function makeGateway(engine: Engine, program: GatewayProgram, reque
     const { id } = await docker.createContainer({ ...options, ...signal });
     const endpoint = { IPAMConfig: { IPv4Address: request.addresses.gateway } };
     await docker.getNetwork(request.container).connect({ Container: id, EndpointConfig: endpoint, ...signal });
+    await docker.getNetwork(linkName(request.container)).connect({ Container: id, ...signal });
   });
   return true;
 }

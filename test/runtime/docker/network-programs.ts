@@ -49,7 +49,15 @@ const kinds = {
   udp: (host, port, text) => new Promise((done, fail) => {
     const socket = createSocket('udp4');
     socket.on('error', fail).on('message', (message) => { socket.close(); done(String(message)); });
-    socket.connect(port, host, () => socket.send(text, (error) => error && fail(error)));
+    socket.connect(port, host, (error) => (error ? fail(error) : socket.send(text, (late) => late && fail(late))));
+  }),
+  shout: (host, port, text) => new Promise((done, fail) => {
+    const socket = createSocket('udp4');
+    socket.on('error', fail).bind(() => {
+      socket.setBroadcast(true);
+      socket.setMulticastInterface('0.0.0.0');
+      socket.send(text, port, host, (error) => { socket.close(); error ? fail(error) : done('sent'); });
+    });
   }),
   sni: (name, port, host) => new Promise((done, fail) => {
     const socket = tls.connect({

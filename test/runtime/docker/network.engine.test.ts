@@ -3,6 +3,7 @@
  * container whose network is open, so that its failing elsewhere means something.
  */
 import { execFileSync } from 'node:child_process';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -42,6 +43,9 @@ const heard = () => engine('logs', server);
 let runtime: DockerRuntime;
 let home: string;
 let hostService: Server;
+/** UDP of the host, at every address, and what it heard. */
+let hostEar: Socket;
+const hostHeard: string[] = [];
 /** Where the outside, the own network and the host's service are. */
 let at: { bridge: string; internet: string; intranet: string; host: string; hostPort: number };
 let open: string;
@@ -104,6 +108,9 @@ beforeAll(async () => {
   runtime = dockerRuntime(engineSurroundings(home), { node: process.execPath, program, fallbackImage: 'none' });
   hostService = createServer((_, response) => response.end('the host\n')).listen(0, '0.0.0.0');
   await once(hostService, 'listening');
+  hostEar = createSocket('udp4').on('message', (message) => void hostHeard.push(String(message)));
+  hostEar.bind(0);
+  await once(hostEar, 'listening');
   const block = 16 * (process.pid % 16);
   engine('network', 'create', '--subnet', `198.51.100.${block}/28`, internet);
   engine('network', 'create', '--subnet', `10.213.113.${block}/28`, intranet);
@@ -133,6 +140,7 @@ afterAll(async () => {
   engine('rm', '-f', server);
   engine('network', 'rm', internet, intranet);
   hostService.close();
+  hostEar.close();
   rmSync(home, { recursive: true, force: true });
 });
 
@@ -238,6 +246,23 @@ describe('an allowlist', () => {
     });
     expect((await shell(listed, 'cat /proc/net/if_inet6')).stdout).toBe('');
     expect(heard()).toBe(before);
+  });
+
+  it('does not carry a broadcast to the host, of which a name server there could make a way out', async () => {
+    const shouts = (by: string): readonly Attempt[] =>
+      ['255.255.255.255', '224.0.0.1', '198.18.255.255'].map((to) => [
+        to,
+        'shout',
+        to,
+        hostEar.address().port,
+        `${by} ${to}`,
+      ]);
+    const subnet = JSON.parse(engine('network', 'inspect', `${mark}-listed`))[0].IPAM.Config[0].Subnet;
+    const broadcast = subnet.replace(/(\d+)\/29$/, (_: string, last: string) => String(Number(last) + 7));
+    await attempt(listed, [...shouts('listed'), ['own', 'shout', broadcast, hostEar.address().port, 'listed own']]);
+    await attempt(open, shouts('open'));
+    await eventually(() => hostHeard.includes('open 255.255.255.255') && hostHeard.includes('open 224.0.0.1'));
+    expect(hostHeard.filter((each) => each.startsWith('listed'))).toEqual([]);
   });
 
   it('leads through the gateway neither to the host nor to private addresses, whatever name leads there', async () => {

@@ -3,88 +3,14 @@
  * which only a process outside can make, shows that nothing ran; what is outside is as it was, and nothing of it arrived.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { operationNames } from '../../src/operations/catalog.ts';
-import { type Cli, coppiceIn } from '../support/coppice.ts';
 import { eventually } from '../support/eventually.ts';
-import { fingerprintOf } from '../support/fingerprint.ts';
-import { makeRepository, type TestRepository } from '../support/repository.ts';
 import { attackOrder, everyOperation } from './every-operation.ts';
-import { preparation, type Vector, vectors } from './vectors.ts';
+import { all, makeScene, plain, type Scene } from './scene.ts';
 
-/** What makes git inside wait for ever is met in a test of the transport, whose patience is shorter there. */
-const all = Object.values(vectors)
-  .flat()
-  .filter(({ hangsGit }) => hangsGit !== true);
-
-interface Scene {
-  readonly repository: TestRepository;
-  readonly cli: Cli;
-  readonly canary: string;
-  /** Object name of a commit of another repository of the user's. */
-  readonly hidden: string;
-  create(name: string): Promise<string>;
-  plant(name: string, chosen: readonly Vector[]): Promise<void>;
-  /** What must be as it was. */
-  outside(): Record<string, string>;
-}
-
-function makeScene(): Scene {
-  const repository = makeRepository({ files: { 'a.txt': 'one\n', 'work.txt': 'w\n' } });
-  repository.commit('second', { 'a.txt': 'two\n' });
-  const { directory, gitIn } = repository;
-  const [outside, secrets, canary] = ['outside', 'secrets', 'canary'].map((name) => join(directory, name)) as [
-    string,
-    string,
-    string,
-  ];
-  for (const each of [outside, secrets]) mkdirSync(each);
-  writeFileSync(join(outside, 'secret'), 'topsecret\n');
-  gitIn(secrets, 'init', '-q', '-b', 'main');
-  gitIn(secrets, 'commit', '-q', '--allow-empty', '-m', 'topsecret');
-  const hidden = gitIn(secrets, 'rev-parse', 'HEAD');
-  const cli = coppiceIn(repository, { settings: { daemon: 'auto' } });
-  onTestFinished(async () => {
-    const { environments } = await cli.json<{ environments: { name: string }[] }>(['list']);
-    for (const { name } of environments) await cli.run(['remove', '--force', name]);
-    await cli.run(['daemon', 'stop']);
-  });
-  return {
-    repository,
-    cli,
-    canary,
-    hidden,
-    outside: () => ({
-      ...fingerprintOf(outside),
-      ...fingerprintOf(secrets),
-      ...fingerprintOf(repository.home, (path) => /^\.(local|run|config\/coppice)/.test(path)),
-    }),
-    async create(name) {
-      const made = await cli.json<{ environments: { worktree: string }[] }>(['create', name, '--runtime', 'sandbox']);
-      return made.environments[0]?.worktree ?? '';
-    },
-    async plant(name, chosen) {
-      const facts = { CANARY: canary, OUTSIDE: outside, SECRETS: secrets, HIDDEN: hidden };
-      const variables = Object.entries(facts).flatMap(([key, value]) => ['-e', `${key}=${value}`]);
-      const script = [
-        'T=$PWD; G=$(git rev-parse --absolute-git-dir); X=$T/evil/program; export T G X',
-        preparation,
-        'git add -f work.txt; echo worked >> work.txt; git commit -q --no-verify -am "Agent commits"; echo more >> work.txt',
-        // One that fails inside, because it is not let, has failed at once.
-        ...chosen.map(({ plant }) => `(\n${plant}\n) 2>/dev/null`),
-        'true',
-      ].join('\n');
-      // Over stdin: its text is too long for some command lines, and nobody should find it in a record.
-      const planted = await cli.run(['exec', name, ...variables, '--', 'sh', '-s'], { input: script });
-      expect({ status: planted.status, stderr: planted.stderr }).toMatchObject({ status: 0 });
-    },
-  };
-}
-
-/** Nothing but text, line ends and tabs. */
-const plain = /^[^\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$/;
 /** What prints something of the inside as it is: a command's own output, and a patch for `git apply`. */
 const exact = new Set(['exec', 'shell', 'diff']);
 

@@ -37,7 +37,7 @@ function sideView(side: Side, since: CommitInfo | undefined) {
     kind: side.kind as string,
     name: nameOf(side),
     commit: side.commit as string,
-    /** The first of its checkpoints and commits that conflicts with the other side as it is now. */
+    /** The first of its checkpoints and commits that conflicts with the other side as it is now; null where it was not looked for. */
     since: since === undefined ? null : sinceView(since),
   };
 }

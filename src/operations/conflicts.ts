@@ -1,6 +1,7 @@
 /** `conflicts`: which environments conflict with one another and with their targets, where, and since when. */
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
+import { shortName } from '../domain/ref-name.ts';
 import { conflictMatrix } from '../environment/conflicts/matrix.ts';
 import { mergeOrders } from '../environment/conflicts/order.ts';
 import { conflictsSince } from '../environment/conflicts/since.ts';
@@ -12,11 +13,14 @@ import { flag, namesArgument, operation } from './operation.ts';
 import { count } from './show.ts';
 import { renderConflictEvent, watchConflicts } from './watch-conflicts.ts';
 
+/** To find since when costs some ten merges a conflict: among more than these only for environments that are named. */
+const mostDated = 25;
+
 export const conflicts = operation({
   name: 'conflicts',
   summary: 'Tell which environments conflict with one another and with their targets, where, and since when',
   details:
-    'Every pair is merged for real, in objects only: nothing is touched. Two environments are merged over their own merge base, the later one by name into the earlier one. What did not move since the last look is remembered. Exit status 4 when there are conflicts.',
+    'Every pair is merged for real, in objects only: nothing is touched. Two environments are merged over their own merge base, the later one by name into the earlier one. What did not move since the last look is remembered. Since when is told of at most 25 conflicts, and of all that named environments have. Exit status 4 when there are conflicts.',
   effect: 'read',
   version: 1,
   input: z.strictObject({
@@ -42,11 +46,12 @@ export const conflicts = operation({
     const all = await environmentsUpToDate(workplace, context.report);
     const matrix = await conflictMatrix(workplace, all, cache, order || about.size === 0 ? {} : { about });
     const shown = matrix.cells.filter((cell) => isListed(cell, about));
-    const since = await conflictsSince(workplace, shown, cache);
+    const dated = about.size > 0 || shown.length <= mostDated ? shown : [];
+    const since = await conflictsSince(workplace, dated, cache);
     const output = {
       environments: matrix.environments.map(({ name, target, at }) => ({
         name: name as string,
-        target: target ?? null,
+        target: target === undefined ? null : shortName(target),
         tip: at.tip as string,
       })),
       settled: matrix.settled.map(({ name }) => name as string),

@@ -15,7 +15,7 @@ export interface VerdictCache {
 }
 
 /** Raised when verdicts are told in another way. */
-const version = 1;
+const version = 2;
 /** Bytes at which the older half of the file is dropped. */
 const largest = 8 * 2 ** 20;
 

@@ -38,7 +38,7 @@ function addEnvironments(repository: TestRepository, shared: number): void {
     parts.push(
       `commit refs/heads/coppice/${name}\nmark :${index + 1}\n${who}${data(`Work of ${name}`)}from ${base}\n`,
       `M 100644 inline ${file}\n${data(`changed by ${name}\n`)}`,
-      `M 100644 inline new/${name}/a.txt\n${data(`${name}\n`)}`,
+      `M 100644 inline d${(index * 7) % 37}/new-${name}.txt\n${data(`${name}\n`)}`,
       index % shared === 0 ? `M 100644 inline d1/shared.txt\n${data(lines(index * 10))}` : '',
       `reset refs/coppice/${name}/base\nfrom ${base}\n\n`,
       `reset refs/coppice/${name}/head\nfrom :${index + 1}\n\n`,

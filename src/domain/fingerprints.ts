@@ -1,7 +1,7 @@
 /**
  * Finds secrets in a file without knowing them. Of each form of a secret only its length, a 32-bit rolling hash (Karp and
- * Rabin) and a keyed digest are kept; a window of the file whose hash fits is digested and compared. The digest is
- * HMAC-SHA256, so nothing can be read back; but who has key and digest can try guesses, as with every stored hash.
+ * Rabin) of its first 16 bytes and a keyed digest of all of it are kept; where the hash fits, the digest is compared. The
+ * digest is HMAC-SHA256, so nothing can be read back; but who has key and digest can try guesses, as with every stored hash.
  */
 import { createHmac } from 'node:crypto';
 import * as z from 'zod/mini';
@@ -10,6 +10,7 @@ import { formsOf } from './secret-forms.ts';
 export const fingerprintSchema = z.object({
   /** Bytes. */
   length: z.number(),
+  /** Of the first bytes. */
   hash: z.number(),
   /** The first 16 bytes, in hexadecimal digits. */
   digest: z.string(),
@@ -27,12 +28,15 @@ export const fingerprintsSchema = z.object({
 });
 export type Fingerprints = z.infer<typeof fingerprintsSchema>;
 
+/** Bytes hashed: most forms are as long, so that one pass over a file looks for all of them. */
+const window = 16;
+
 /** Empty for a value that is too short to be looked for. */
 export function fingerprintsOf(key: Buffer, value: Buffer): readonly Fingerprint[] {
   const base = baseOf(key);
   return formsOf(value).map(({ bytes, plain }) => ({
     length: bytes.length,
-    hash: hashOf(bytes, base),
+    hash: hashOf(bytes.subarray(0, window), base),
     digest: digestOf(key, bytes),
     plain,
   }));
@@ -44,7 +48,7 @@ export interface Found {
   readonly index: number;
 }
 
-/** Above so many bytes encodings are not looked for: one pass over the file for each length there is. */
+/** Above so many bytes encodings are not looked for. */
 const largestWhole = 2 ** 20;
 
 /** The first place of each. */
@@ -52,13 +56,16 @@ export function openFingerprintSearch({ key: keyText, secrets }: Fingerprints): 
   const key = Buffer.from(keyText, 'hex');
   const base = baseOf(key);
   const all = secrets.flat();
-  const every = byLength(all);
-  const plain = byLength(all.filter((each) => each.plain));
+  const every = byWindow(all);
+  const plain = byWindow(all.filter((each) => each.plain));
   return (content) => {
     const found = new Map<string, Found>();
-    for (const [length, wanted] of content.length > largestWhole ? plain : every) {
-      scan(content, { length, wanted, base, key }, (each) => {
-        if (!found.has(each.digest)) found.set(each.digest, each);
+    for (const [size, wanted] of content.length > largestWhole ? plain : every) {
+      scan(content, { size, wanted, base }, (index, candidates) => {
+        for (const { length, digest } of candidates) {
+          if (found.has(digest) || index + length > content.length) continue;
+          if (digestOf(key, content.subarray(index, index + length)) === digest) found.set(digest, { digest, index });
+        }
       });
     }
     return [...found.values()];
@@ -66,44 +73,43 @@ export function openFingerprintSearch({ key: keyText, secrets }: Fingerprints): 
 }
 
 interface Wanted {
-  /** One bit for each value of a hash's upper half: most windows are dismissed by a look at it. */
+  /** One for each value of a hash's upper half: most places are dismissed by a look at it. */
   readonly bits: Uint8Array;
-  readonly hashes: ReadonlyMap<number, ReadonlySet<string>>;
+  readonly byHash: ReadonlyMap<number, readonly Fingerprint[]>;
 }
 
-function byLength(fingerprints: readonly Fingerprint[]): ReadonlyMap<number, Wanted> {
-  const groups = new Map<number, { bits: Uint8Array; hashes: Map<number, Set<string>> }>();
-  for (const { length, hash, digest } of fingerprints) {
-    const group = groups.get(length) ?? { bits: new Uint8Array(2 ** 16), hashes: new Map<number, Set<string>>() };
-    groups.set(length, group);
-    group.bits[hash >>> 16] = 1;
-    group.hashes.set(hash, (group.hashes.get(hash) ?? new Set()).add(digest));
+function byWindow(fingerprints: readonly Fingerprint[]): ReadonlyMap<number, Wanted> {
+  const groups = new Map<number, { bits: Uint8Array; byHash: Map<number, Fingerprint[]> }>();
+  for (const fingerprint of fingerprints) {
+    const size = Math.min(fingerprint.length, window);
+    const group = groups.get(size) ?? { bits: new Uint8Array(2 ** 16), byHash: new Map<number, Fingerprint[]>() };
+    groups.set(size, group);
+    group.bits[fingerprint.hash >>> 16] = 1;
+    group.byHash.set(fingerprint.hash, [...(group.byHash.get(fingerprint.hash) ?? []), fingerprint]);
   }
   return groups;
 }
 
 interface Scan {
-  readonly length: number;
+  readonly size: number;
   readonly wanted: Wanted;
   readonly base: number;
-  readonly key: Buffer;
 }
 
-function scan(content: Buffer, { length, wanted, base, key }: Scan, tell: (found: Found) => void): void {
-  if (content.length < length) return;
-  const { bits, hashes } = wanted;
+function scan(
+  content: Buffer,
+  { size, wanted: { bits, byHash }, base }: Scan,
+  tell: (index: number, candidates: readonly Fingerprint[]) => void,
+): void {
   let leaving = 1;
-  for (let power = 0; power < length; power += 1) leaving = Math.imul(leaving, base);
+  for (let power = 0; power < size; power += 1) leaving = Math.imul(leaving, base);
   let hash = 0;
   for (let at = 0; at < content.length; at += 1) {
     hash = (Math.imul(hash, base) + (content[at] ?? 0) + 1) | 0;
-    if (at >= length) hash = (hash - Math.imul(leaving, (content[at - length] ?? 0) + 1)) | 0;
-    if (at < length - 1 || bits[(hash >>> 0) >>> 16] === 0) continue;
-    const digests = hashes.get(hash >>> 0);
-    if (digests === undefined) continue;
-    const index = at - length + 1;
-    const digest = digestOf(key, content.subarray(index, at + 1));
-    if (digests.has(digest)) tell({ digest, index });
+    if (at >= size) hash = (hash - Math.imul(leaving, (content[at - size] ?? 0) + 1)) | 0;
+    if (at < size - 1 || bits[hash >>> 16] === 0) continue;
+    const candidates = byHash.get(hash >>> 0);
+    if (candidates !== undefined) tell(at - size + 1, candidates);
   }
 }
 

@@ -37,7 +37,7 @@ export const list = operation({
       environments: environments.map((environment) => ({
         ...environmentView(environment),
         conflicts: conflictsOf(environment),
-        state: stateOf(environment, containers(environment)),
+        state: stateOf(environment, containers.of(environment)),
         uncommitted: environment.at.tip !== environment.at.head,
         changed: environment.at.tip !== environment.at.base,
         ...mergedView(verdicts.get(environment)),
@@ -47,9 +47,10 @@ export const list = operation({
         },
       })),
       broken,
+      unknown: containers.problems,
     };
   },
-  render({ environments, broken }, style) {
+  render({ environments, broken, unknown }, style) {
     if (environments.length === 0 && broken.length === 0) {
       return style.dim('No environments yet. `coppice create` makes one.');
     }
@@ -62,7 +63,7 @@ export const list = operation({
       describe(each) + conflictMark(each.conflicts.with, style),
     ]);
     const problems = broken.map(({ name, problem }) => `${style.red(name)}  ${safe(problem)}  (see coppice doctor)`);
-    return [columns([header, ...rows]), ...problems].join('\n');
+    return [columns([header, ...rows]), ...problems, ...renderUnknown(unknown, style)].join('\n');
   },
 });
 
@@ -85,22 +86,41 @@ export function paintState(state: EnvironmentState, style: Style): string {
 /** One question per runtime in use. An engine that does not answer makes states unknown, not the list impossible. */
 export async function containersByName(workplace: Workplace, environments: readonly Environment[]) {
   const kinds = [...new Set(environments.map(({ record }) => record.spec.runtime))];
-  const known = new Map<string, Map<string, Container> | 'unknown'>();
+  const known = new Map<string, Map<string, Container> | Unknown>();
   await Promise.all(kinds.map(async (kind) => known.set(kind, await containersOf(workplace, kind))));
-  return ({ name, record }: Environment): Container | undefined | 'unknown' => {
+  const problems = [...known.values()].flatMap((each) => (each instanceof Map ? [] : [each]));
+  const of = ({ name, record }: Environment): Container | undefined | 'unknown' => {
     const ofKind = known.get(record.spec.runtime);
-    return ofKind === undefined || ofKind === 'unknown' ? 'unknown' : ofKind.get(name);
+    return ofKind instanceof Map ? ofKind.get(name) : 'unknown';
   };
+  /** `problems`: why states are unknown. */
+  return { of, problems };
 }
 
-async function containersOf(workplace: Workplace, kind: Environment['record']['spec']['runtime']) {
+/** Why the state of what runs on one runtime is not known. */
+interface Unknown {
+  readonly what: string;
+  readonly hint: string | null;
+}
+
+export function renderUnknown(problems: readonly Unknown[], style: Style): readonly string[] {
+  return problems.flatMap(({ what, hint }) => [
+    style.yellow(`unknown: ${safe(what, 160)}`),
+    ...(hint === null ? [] : [style.dim(`  ${safe(hint, 300)}`)]),
+  ]);
+}
+
+async function containersOf(
+  workplace: Workplace,
+  kind: Environment['record']['spec']['runtime'],
+): Promise<Map<string, Container> | Unknown> {
   try {
     const runtime = await workplace.runtime(kind);
     const containers = await runtime.list(repositoryLabels(workplace));
     return new Map(containers.map((container) => [container.labels[labels.environment] ?? '', container]));
   } catch (error) {
-    if (error instanceof CoppiceError && error.kind === 'unavailable') return 'unknown' as const;
-    throw error;
+    if (!(error instanceof CoppiceError) || error.kind !== 'unavailable') throw error;
+    return { what: error.message, hint: error.hint ?? null };
   }
 }
 

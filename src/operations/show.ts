@@ -59,7 +59,7 @@ export const show = operation({
     ]);
     return {
       ...environmentView(environment),
-      state: stateOf(environment, containers(environment)),
+      state: stateOf(environment, containers.of(environment)),
       ...mergedView(merged),
       operation: underWay ?? null,
       spec: environment.record.spec,

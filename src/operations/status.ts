@@ -8,7 +8,7 @@ import { findLeaks } from '../environment/leaks.ts';
 import { denialsOf } from '../environment/network.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { describeCommand, runningExecs } from '../environment/running-execs.ts';
-import { conflictMark, containersByName, paintState } from './list.ts';
+import { conflictMark, containersByName, paintState, renderUnknown } from './list.ts';
 import { deniedView, describeNetwork, networkView, renderDenied } from './network-view.ts';
 import { nameArgument, operation, type Style } from './operation.ts';
 import { count } from './show.ts';
@@ -53,13 +53,14 @@ export const status = operation({
     const watched = facts?.environments.find(
       (each) => each.name === environment.name && each.repository === repository.id,
     );
-    const container = containers(environment);
+    const container = containers.of(environment);
     const runtime = await workplace.runtime(environment.record.spec.runtime);
     const denied =
       container === undefined || container === 'unknown' ? noDenials : await denialsOf(environment, runtime, container);
     return {
       ...environmentView(environment),
       state: stateOf(environment, container),
+      unknown: containers.problems,
       operation: underWay ?? null,
       checkpoints: tail.length,
       lastCheckpoint: {
@@ -82,6 +83,7 @@ export const status = operation({
     const last = `last: ${safe(it.lastCheckpoint.subject)}, ${age(new Date(it.lastCheckpoint.date), style.now)} ago`;
     const parts = [
       `${style.bold(it.name)}  ${paintState(it.state, style)}${it.operation === null ? '' : `, ${it.operation} under way inside`}`,
+      ...renderUnknown(it.unknown, style).map((line) => `  ${line}`),
       it.checkpoints === 0
         ? '  nothing uncommitted'
         : `  ${count(it.checkpoints, 'checkpoint')} since the last commit; ${last}`,

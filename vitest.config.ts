@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Two projects: what needs a container engine (`*.engine.test.ts`) and what does not. Neither is ever skipped. */
@@ -7,6 +8,8 @@ export default defineConfig({
   test: {
     // A machine-readable count beside the usual output, where somebody asks for it.
     ...(report ? { reporters: ['default', ['json', { outputFile: report }]] } : {}),
+    // Most tests wait for processes: two files at once, also on a machine with two processors.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // They end what hangs, nothing else: the machine may be slow. How long things take, `npm run bench` measures.
     testTimeout: 300_000,
     hookTimeout: 300_000,

@@ -33,7 +33,7 @@ it('removes what is merged in any way, and leaves everything else alone', async 
   for (const name of ['merged', 'branched', 'busy', 'held']) await coppice.merge({ name });
   await coppice.merge({ name: 'squashed', squash: true });
   repository.commit('moved on', { 'a.txt': numbered({ 2: 'two and more', 5: 'five' }) });
-  writeFileSync(join(data(), 'held/tree/big.bin'), Buffer.alloc(80 * 2 ** 20));
+  writeFileSync(join(data(), 'held/tree/big.bin'), Buffer.alloc(12 * 2 ** 20));
   const waits = 'until test -e stop; do sleep 0.1; done';
   const exec = inside('busy', waits);
   const execs = join(repository.path, '.git/coppice/environments/busy/execs');

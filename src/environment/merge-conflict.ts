@@ -1,0 +1,63 @@
+/** The conflicts of a merge: what else may resolve them, and how the rest is said. */
+import { CoppiceError } from '../domain/error.ts';
+import type { Oid } from '../domain/oid.ts';
+import { type RefName, shortName } from '../domain/ref-name.ts';
+import type { Conflict, MergeOptions, MergeOutcome } from '../git/merging.ts';
+import { conflictView } from './conflict-view.ts';
+import type { Environment } from './environment.ts';
+import { mergeInside, type ResolvedInside, type Sides } from './merge-inside.ts';
+import type { MergeRequest } from './merge-request.ts';
+import { type MergeStart, mergeFrom } from './merge-start.ts';
+import { withResolutions } from './resolution/use.ts';
+import type { Workplace } from './workplace.ts';
+
+interface Meeting {
+  readonly start: MergeStart | undefined;
+  readonly before: Oid;
+  readonly theirs: Oid;
+}
+
+/**
+ * Where merge-tree leaves conflicts the container's own means are asked, then, if wished, what is remembered; throws
+ * `merge-conflict` for what is left.
+ */
+export async function resolvedOrRefused(
+  workplace: Workplace,
+  environment: Environment,
+  { into, useResolutions }: MergeRequest,
+  outcome: MergeOutcome,
+  { start, before, theirs }: Meeting,
+): Promise<{
+  readonly outcome: Extract<MergeOutcome, { kind: 'clean' }>;
+  readonly resolved: readonly ResolvedInside[];
+}> {
+  if (outcome.kind === 'clean') return { outcome, resolved: [] };
+  const sides = sidesOf(start, before, theirs);
+  if (sides === undefined) throw conflict(environment, into, outcome.conflicts);
+  const inside = await mergeInside(workplace, environment, outcome, sides);
+  if (inside.outcome.kind === 'clean') return { outcome: inside.outcome, resolved: inside.resolved };
+  if (!useResolutions) throw conflict(environment, into, inside.outcome.conflicts, inside.output);
+  const again = (options: MergeOptions) => mergeFrom(workplace, start, before, theirs, options);
+  const used = await withResolutions(workplace, inside.outcome, again);
+  if (used.outcome.kind === 'conflict') throw conflict(environment, into, used.outcome.conflicts, inside.output);
+  const remembered = used.paths.map((path) => ({ path, by: 'remembered resolution' as const, command: null }));
+  return { outcome: used.outcome, resolved: [...inside.resolved, ...remembered] };
+}
+
+function sidesOf(start: MergeStart | undefined, before: Oid, theirs: Oid): Sides | undefined {
+  return start === undefined ? undefined : { base: start.tree, ours: before, theirs };
+}
+
+export function conflict(
+  environment: Environment,
+  into: RefName,
+  conflicts: readonly Conflict[],
+  output = '',
+): CoppiceError {
+  const files = conflictView(conflicts);
+  const many = files.length === 1 ? '1 file conflicts' : `${files.length} files conflict`;
+  return new CoppiceError('conflict', 'merge-conflict', `${many} between ${environment.name} and ${shortName(into)}.`, {
+    hint: `Nothing was changed. \`coppice resolve ${environment.name}${into === environment.target ? '' : ` --into ${shortName(into)}`}\` makes an environment to resolve it in; \`coppice sync ${environment.name}\` brings ${shortName(into)} into this one, to resolve it there with plain git.`,
+    data: { environment: environment.name, into: shortName(into), files, ...(output === '' ? {} : { output }) },
+  });
+}

@@ -98,7 +98,7 @@ export async function containersByName(workplace: Workplace, environments: reado
 }
 
 /** Why the state of what runs on one runtime is not known. */
-interface Unknown {
+export interface Unknown {
   readonly what: string;
   readonly hint: string | null;
 }

@@ -81,7 +81,7 @@ type Action =
   | 'remembered'
   | 'forgotten';
 
-interface Answer {
+export interface Answer {
   readonly action: Action;
   /** The environment whose conflict it is. */
   readonly environment: string | null;

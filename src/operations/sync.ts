@@ -139,7 +139,7 @@ async function oneOfMany(context: Context, environment: Environment, input: Inpu
   }
 }
 
-interface SyncView {
+export interface SyncView {
   readonly name: string;
   readonly kind: Synced['kind'] | 'continued' | 'aborted' | 'failed';
   readonly from: string | null;

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { settingsPath } from './config/settings.ts';
 import type { Places } from './daemon/main.ts';
 import type { Listed, Watched } from './daemon/watched.ts';
+import type { BytePath } from './domain/byte-path.ts';
 import type { Held } from './domain/change.ts';
 import { CoppiceError } from './domain/error.ts';
 import { findContainer } from './environment/container.ts';
@@ -126,6 +127,24 @@ async function openWatched(workplace: Workplace, environment: Environment, confl
     made += 1;
     if (made % tidyEvery === 0) workplace.housekeep().catch(() => undefined);
   };
+  const save: Watched['checkpoint'] = async ({ paths, cause, execs: asked }) => {
+    if (!isMaterialized(environment)) throw gone(environment);
+    const execs = asked === undefined ? await runningExecs(commonDirectory, name) : [];
+    const operation = await workplace.agentGit.operationInProgress(directories.git);
+    const actual = execs.length > 0 ? causeOf(execs) : cause;
+    const done = await checkpointer.checkpoint({
+      cause: actual,
+      execs: asked ?? execs.map((exec) => exec.id),
+      ...(paths === undefined ? {} : { paths }),
+      ...(operation === undefined ? {} : { operation }),
+    });
+    held = done.held;
+    if (done.checkpoint !== undefined) {
+      tidy();
+      conflicts.look();
+    }
+    return { ...done, cause: actual };
+  };
   return {
     key: watchKeyOf(workplace, environment),
     repositoryId: id,
@@ -133,29 +152,13 @@ async function openWatched(workplace: Workplace, environment: Environment, confl
     tree: directories.tree,
     gitDirectory: directories.git,
     isIgnored: (directory) => checkpointer.isIgnored(directory, true),
-    async checkpoint({ paths, cause, execs: asked }) {
-      if (!isMaterialized(environment)) throw gone(environment);
-      const execs = asked === undefined ? await runningExecs(commonDirectory, name) : [];
-      const operation = await workplace.agentGit.operationInProgress(directories.git);
-      const actual = execs.length > 0 ? causeOf(execs) : cause;
-      const done = await checkpointer.checkpoint({
-        cause: actual,
-        execs: asked ?? execs.map((exec) => exec.id),
-        ...(paths === undefined ? {} : { paths }),
-        ...(operation === undefined ? {} : { operation }),
-      });
-      held = done.held;
-      if (done.checkpoint !== undefined) {
-        tidy();
-        conflicts.look();
-      }
-      return { ...done, cause: actual };
-    },
+    checkpoint: save,
     headHint: () => workplace.agentGit.readHeadHint(directories.git),
     async importCommits() {
       const before = await readEnvironment(workplace, name);
       if (before === undefined) throw gone(environment);
-      const after = await importCommits(workplace, before, held);
+      const look = async (paths: readonly BytePath[]) => (await save({ paths, cause: 'edit' })).held;
+      const after = await importCommits(workplace, before, { held, look });
       if (after.at.head === before.at.head) return [];
       conflicts.look();
       const commits = await workplace.repository.log({

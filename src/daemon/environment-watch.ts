@@ -143,7 +143,9 @@ export function watchEnvironment(watched: Watched, tools: EnvironmentTools): Env
     // Not waited for: a large tree takes seconds, and checkpoints go on.
     if (health.dueAt <= now && health.isRebuildDue()) void source.rebuild();
     const scan = scanDueAt() <= now && (await scanIsWorthIt());
-    if (imports.dueAt <= clock.now()) await imports.run();
+    // Before commits that hold the same changes come: so they are told as what they are, and nothing is looked at twice.
+    if (!scan && hintsDueAt() <= clock.now()) await save(false);
+    if (!closed && imports.dueAt <= clock.now()) await imports.run();
     if (!closed && (scan || hintsDueAt() <= clock.now())) await save(scan);
   }
 

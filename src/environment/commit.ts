@@ -17,6 +17,7 @@ import { followHead, headMoved } from './follow-head.ts';
 import { importCommits, noteHint } from './import-commits.ts';
 import { startOfWork } from './merged.ts';
 import { type Reconciled, reconcileFully } from './reconcile.ts';
+import { withSaving } from './saving.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface CommitRequest {
@@ -172,7 +173,13 @@ export async function commitInside(
   const output = `${done.stdout}${done.stderr}`.trim();
   if (done.status === headMovedStatus) throw headMoved(environment);
   if (done.status !== 0) throw refused(environment, done.status, output);
-  const after = await importCommits(workplace, environment, held);
+  // A hook may have changed the files.
+  const after = await withSaving(workplace, environment, undefined, (save) =>
+    importCommits(workplace, environment, {
+      held,
+      look: async (paths) => (await save({ cause: 'commit', paths })).held,
+    }),
+  );
   return { environment: after, commit: after.at.head, output, made: 'inside' };
 }
 

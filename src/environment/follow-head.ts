@@ -14,6 +14,12 @@ import type { Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
 import type { Workplace } from './workplace.ts';
 
+/**
+ * Checkpoints these paths as they are now, and answers what is held. Where it happens under a lock that the daemon takes
+ * too, it must not wait for the daemon.
+ */
+export type LookAgain = (paths: readonly BytePath[]) => Promise<readonly Held[]>;
+
 export interface FollowRequest {
   /** The commit HEAD is now. */
   readonly head: Oid;
@@ -24,6 +30,8 @@ export interface FollowRequest {
   readonly outside?: boolean;
   /** What the checkpoints hold: there the new commit says what is recorded, as nobody else could. */
   readonly held?: readonly Held[];
+  /** For a commit that may hold what was written after the last checkpoint. Default: the branch has the files as they are. */
+  readonly look?: LookAgain;
   /** Further updates that belong to the same transaction. */
   readonly also?: (environment: Environment) => Promise<readonly RefUpdate[]>;
 }
@@ -39,7 +47,8 @@ export interface Followed {
 export async function followHead(workplace: Workplace, start: Environment, request: FollowRequest): Promise<Followed> {
   for (let environment = start; ; ) {
     try {
-      return await attempt(workplace, environment, request);
+      const { looked, held } = await lookAgain(workplace, environment, request);
+      return await attempt(workplace, looked, { ...request, held });
     } catch (error) {
       if (!hasCode(error, 'ref-moved')) throw error;
     }
@@ -47,6 +56,19 @@ export async function followHead(workplace: Workplace, start: Environment, reque
     if (reread === undefined) return { environment, tip: environment.at.tip, kept: undefined };
     environment = reread;
   }
+}
+
+/**
+ * The files of a commit are at least as new as those of a checkpoint made before it was known: what the two have different
+ * is compared with the files again, or a checkpoint on top of the commit would undo it for a moment.
+ */
+async function lookAgain(workplace: Workplace, environment: Environment, { head, look, held = [] }: FollowRequest) {
+  const { at, name } = environment;
+  if (look === undefined || head === at.head) return { looked: environment, held };
+  const changes = await workplace.repository.treeChanges(head, at.tip);
+  if (changes.length === 0) return { looked: environment, held };
+  const heldNow = await look(changes.map(({ path }) => path));
+  return { looked: (await readEnvironment(workplace, name)) ?? environment, held: heldNow };
 }
 
 async function attempt(workplace: Workplace, environment: Environment, request: FollowRequest): Promise<Followed> {

@@ -12,10 +12,15 @@ import { withLock } from '../platform/lock.ts';
 import { layoutOf, pipeInto, runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
-import { followHead, nextTail } from './follow-head.ts';
+import { followHead, type LookAgain, nextTail } from './follow-head.ts';
 import { rememberMerges } from './resolution/memory.ts';
 import { cacheDirectory } from './running-execs.ts';
 import type { Workplace } from './workplace.ts';
+
+export interface FilesSeen {
+  readonly held: readonly Held[];
+  readonly look: LookAgain;
+}
 
 /** Whether the agent's git directory looks as it did after the last import. A hint: read as data, cheap. */
 export async function hasNewCommits(workplace: Workplace, environment: Environment): Promise<boolean> {
@@ -33,13 +38,14 @@ export async function noteHint(workplace: Workplace, environment: Environment, h
 }
 
 /**
- * Needs the running container. Checkpoint first, so that the files as they are stay the branch's tree. One import at a
- * time per environment; whoever waited finds nothing left to do. `held`: by that checkpoint.
+ * Needs the running container. What the branch has of the files stays on top of the commits; `look` brings that up to
+ * date where it differs from them. One import at a time per environment; whoever waited finds nothing left to do. `held`:
+ * by the last checkpoint.
  */
 export async function importCommits(
   workplace: Workplace,
   environment: Environment,
-  held: readonly Held[],
+  { held, look }: FilesSeen,
 ): Promise<Environment> {
   return withLock(`import ${workplace.repository.commonDirectory} ${environment.name}`, async () => {
     const hint = await workplace.agentGit.readHeadHint(environment.directories.git);
@@ -52,7 +58,7 @@ export async function importCommits(
       known: [environment.refs.branch, environment.refs.prefix],
     });
     const now = (await readEnvironment(workplace, environment.name)) ?? environment;
-    const after = await follow(workplace, now, fetched, held);
+    const after = await follow(workplace, now, fetched, { held, look });
     await noteHint(workplace, environment, hint);
     return after;
   });
@@ -62,7 +68,7 @@ async function follow(
   workplace: Workplace,
   environment: Environment,
   fetched: Fetched,
-  held: readonly Held[],
+  { held, look }: FilesSeen,
 ): Promise<Environment> {
   const head = fetched.head ?? environment.at.head;
   // A commit made on the host that is still on its way in: the agent's HEAD is behind, not elsewhere.
@@ -72,6 +78,7 @@ async function follow(
     head: behind ? environment.at.head : head,
     cause: 'commit inside',
     held,
+    look,
     ...(behind ? { outside: true } : {}),
   });
   // A branch that was refused or broken keeps none of the others' commits in, but then nobody can tell which are gone.

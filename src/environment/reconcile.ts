@@ -4,14 +4,16 @@ import type { Held } from '../domain/change.ts';
 import type { Cause } from '../domain/checkpoint.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
-import type { Checkpointer, CheckpointResult } from '../git/checkpointer.ts';
+import type { Checkpointer } from '../git/checkpointer.ts';
 import { requireApprovedEnvironment } from './approval.ts';
 import { findContainer } from './container.ts';
 import { checkpointerRequest, type Environment, watchKeyOf } from './environment.ts';
 import { readEnvironment } from './find.ts';
-import { hasNewCommits, importCommits } from './import-commits.ts';
+import type { LookAgain } from './follow-head.ts';
+import { type FilesSeen, hasNewCommits, importCommits } from './import-commits.ts';
 import { isMaterialized } from './materialize.ts';
 import { causeOf, runningExecs } from './running-execs.ts';
+import { type Saved, untilSettled, withSaving } from './saving.ts';
 import { saveSubmodules } from './submodules.ts';
 import type { AskedCheckpoint, Workplace } from './workplace.ts';
 
@@ -35,9 +37,6 @@ export interface Reconciled {
   readonly notImported: CoppiceError | undefined;
 }
 
-/** How often a file that is still being written is looked at again before it is left to the next time. */
-const settleAttempts = 5;
-
 export async function reconcile(
   workplace: Workplace,
   environment: Environment,
@@ -49,12 +48,22 @@ export async function reconcile(
   const { name, directories, refs, at } = environment;
   await workplace.worktrees.ensureRegistered({ name, directories, branch: refs.branch, tip: at.tip });
   const operation = await workplace.agentGit.operationInProgress(directories.git);
-  const result = await checkpoint(workplace, environment, options, operation);
-  const current = (await readEnvironment(workplace, environment.name)) ?? environment;
-  const { imported, notImported } = await tryImport(workplace, current, result.held);
-  const held = await withSubmodules(workplace, imported, result);
-  if (imported.at.tip !== environment.at.tip) await bringIndexAlong(workplace, imported);
-  return { environment: imported, checkpoint: result.checkpoint, held, operation, notImported };
+  const request = await requestFor(workplace, environment, options, operation);
+  return withSaving(workplace, environment, options.checkpointer, async (save) => {
+    const byDaemon = options.rehash || options.checkpointer !== undefined ? undefined : request;
+    const done = byDaemon && (await untilSettled(() => askDaemon(workplace, environment, byDaemon)));
+    let saved = done ?? (await save(request));
+    const current = (await readEnvironment(workplace, environment.name)) ?? environment;
+    const look: LookAgain = async (paths) => {
+      const again = await save({ ...request, paths });
+      saved = { ...again, checkpoint: again.checkpoint ?? saved.checkpoint };
+      return again.held;
+    };
+    const { imported, notImported } = await tryImport(workplace, current, { held: saved.held, look });
+    const held = await withSubmodules(workplace, imported, saved);
+    if (imported.at.tip !== environment.at.tip) await bringIndexAlong(workplace, imported);
+    return { environment: imported, checkpoint: saved.checkpoint, held, operation, notImported };
+  });
 }
 
 /** What is told of a submodule takes the place of what a look from outside could say. */
@@ -78,52 +87,30 @@ export async function bringIndexAlong(workplace: Workplace, { name, at }: Enviro
   }
 }
 
-async function checkpoint(
+/** What the files are saved as: by the daemon or here. */
+async function requestFor(
   workplace: Workplace,
   environment: Environment,
-  options: ReconcileOptions,
+  { cause, execs, rehash = false }: ReconcileOptions,
   operation: string | undefined,
-): Promise<Saved> {
+) {
   const running = await runningExecs(workplace.repository.commonDirectory, environment.name);
-  const cause = options.cause ?? causeOf(running);
-  const execs = options.execs ?? running.map(({ id }) => id);
-  if (!options.rehash && options.checkpointer === undefined) {
-    const done = await untilSettled(() => askDaemon(workplace, environment, { cause, execs, announcedOnly: false }));
-    if (done !== undefined) return done;
-  }
-  const checkpointer = options.checkpointer ?? (await workplace.openCheckpointer(checkpointerRequest(environment)));
-  try {
-    const request = {
-      cause,
-      execs,
-      rehash: options.rehash ?? false,
-      ...(operation === undefined ? {} : { operation }),
-    };
-    return await untilSettled(() => checkpointer.checkpoint(request));
-  } finally {
-    if (options.checkpointer === undefined) await checkpointer.close();
-  }
-}
-
-type Saved = Pick<CheckpointResult, 'checkpoint' | 'held' | 'submodules' | 'unsettled'>;
-
-async function untilSettled<Result extends Saved | undefined>(save: () => Promise<Result>): Promise<Result> {
-  let result = await save();
-  for (let attempt = 1; result?.unsettled && attempt < settleAttempts; attempt += 1) {
-    const again = await save();
-    if (again === undefined) return again;
-    result = { ...again, checkpoint: again.checkpoint ?? result.checkpoint };
-  }
-  return result;
+  return {
+    cause: cause ?? causeOf(running),
+    execs: execs ?? running.map(({ id }) => id),
+    rehash,
+    ...(operation === undefined ? {} : { operation }),
+  };
 }
 
 function askDaemon(
   workplace: Workplace,
   environment: Environment,
-  request: Pick<AskedCheckpoint, 'cause' | 'execs' | 'announcedOnly'>,
+  { cause, execs }: Pick<AskedCheckpoint, 'cause' | 'execs'>,
+  announcedOnly = false,
 ): Promise<Saved | undefined> {
   const about = { key: watchKeyOf(workplace, environment), name: environment.name };
-  return workplace.daemon.checkpoint(workplace.repository, { ...about, ...request });
+  return workplace.daemon.checkpoint(workplace.repository, { ...about, cause, execs, announcedOnly });
 }
 
 /**
@@ -132,7 +119,7 @@ function askDaemon(
  */
 export async function saveEdits(workplace: Workplace, environment: Environment): Promise<Checkpointer | undefined> {
   const edits = { cause: 'edit', execs: [] };
-  const saved = await askDaemon(workplace, environment, { ...edits, announcedOnly: true });
+  const saved = await askDaemon(workplace, environment, edits, true);
   if (saved !== undefined || !isMaterialized(environment)) return undefined;
   const checkpointer = await workplace.openCheckpointer(checkpointerRequest(environment));
   try {
@@ -144,10 +131,10 @@ export async function saveEdits(workplace: Workplace, environment: Environment):
   }
 }
 
-async function tryImport(workplace: Workplace, environment: Environment, held: readonly Held[]) {
+async function tryImport(workplace: Workplace, environment: Environment, seen: FilesSeen) {
   if (!(await hasNewCommits(workplace, environment))) return { imported: environment, notImported: undefined };
   try {
-    return { imported: await importCommits(workplace, environment, held), notImported: undefined };
+    return { imported: await importCommits(workplace, environment, seen), notImported: undefined };
   } catch (error) {
     if (!(error instanceof CoppiceError)) throw error;
     return { imported: environment, notImported: error };
@@ -164,8 +151,13 @@ export async function reconcileFully(
   await workplace.housekeep();
   if (first.notImported === undefined) return first;
   if (!hasCode(first.notImported, 'not-running')) throw first.notImported;
-  const imported = await withContainerRunning(workplace, first.environment, () =>
-    importCommits(workplace, first.environment, first.held),
+  const { environment: stopped, operation } = first;
+  const request = await requestFor(workplace, stopped, { rehash: true, ...options }, operation);
+  const imported = await withContainerRunning(workplace, stopped, () =>
+    withSaving(workplace, stopped, options.checkpointer, (save) => {
+      const look: LookAgain = async (paths) => (await save({ ...request, paths })).held;
+      return importCommits(workplace, stopped, { held: first.held, look });
+    }),
   );
   return { ...first, environment: imported, notImported: undefined };
 }

@@ -227,6 +227,25 @@ test('imports commits when the git directory hints, and when HEAD is another at 
   expect(environment.imports).toBe(3);
 });
 
+test('checkpoints what was hinted before it imports commits, and imports them though that fails', async () => {
+  const { clock, environment, watchers, hint } = await watching();
+  const order: string[] = [];
+  environment.during = () => void order.push('checkpoint');
+  environment.importing = () => void order.push('import');
+  const both = async () => {
+    hint('a');
+    watchers.gits[0]?.onHint(path('HEAD'));
+    await clock.advance(150);
+  };
+  await both();
+  expect(order).toEqual(['checkpoint', 'import']);
+  environment.during = () => {
+    throw new CoppiceError('unavailable', 'disk-full', 'The disk is full.');
+  };
+  await both();
+  expect(environment.imports).toBe(3);
+});
+
 test('does not import from what is stopped', async () => {
   const { clock, environment, watchers } = await watching();
   environment.active = false;

@@ -358,6 +358,7 @@ export function runtimeContract(name: string, claims: Claims, makeRuntime: () =>
           status,
           timedOut: false,
           failedToStart,
+          oomKilled: false,
         });
       }
     });

@@ -174,7 +174,7 @@ async function integrate(inner: Context, say: (line: string) => void): Promise<v
   say('\n$ coppice merge rival');
   await expectConflict(inner, say);
   say('\n$ coppice sync rival        (brings main in; the conflict waits inside)');
-  await call(inner, sync, { name: 'rival' }).catch(conflictOnly(say));
+  await call(inner, sync, { names: ['rival'] }).catch(conflictOnly(say));
   const seen = await call(inner, exec, {
     name: 'rival',
     command: ['sh', '-c', 'git status --short; sed -n 1,9p README.md'],

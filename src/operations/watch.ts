@@ -31,9 +31,13 @@ export const watch = operation({
   render: () => '',
 });
 
+/** A script can be as long as it likes; the line shall not. `log --checkpoints` has all of it. */
+const longestCause = 56;
+
 function describe(type: string, event: Readonly<Record<string, unknown>>, style: Style): string {
   const text = (key: string) => safe(String(event[key] ?? ''));
-  if (type === 'checkpoint') return `${style.dim(short(text('oid')))} ${text('subject')}  ${style.cyan(text('cause'))}`;
+  if (type === 'checkpoint')
+    return `${style.dim(short(text('oid')))} ${text('subject')}  ${style.cyan(safe(String(event.cause ?? ''), longestCause))}`;
   if (type === 'commit') return `${style.yellow(short(text('oid')))} ${text('subject')}`;
   if (type === 'held') return style.yellow(`${(event.held as readonly unknown[]).length} paths held back`);
   if (type === 'conflict') return describeConflict(event as unknown as ConflictEvent, style);

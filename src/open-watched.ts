@@ -157,7 +157,10 @@ async function openWatched(workplace: Workplace, environment: Environment, confl
     async importCommits() {
       const before = await readEnvironment(workplace, name);
       if (before === undefined) throw gone(environment);
-      const look = async (paths: readonly BytePath[]) => (await save({ paths, cause: 'edit' })).held;
+      const look = async (paths: readonly BytePath[]) => ({
+        held: (await save({ paths, cause: 'edit' })).held,
+        ignores: (path: BytePath) => checkpointer.ignores(path),
+      });
       const after = await importCommits(workplace, before, { held, look });
       if (after.at.head === before.at.head) return [];
       conflicts.look();

@@ -177,7 +177,7 @@ export async function commitInside(
   const after = await withSaving(workplace, environment, undefined, (save) =>
     importCommits(workplace, environment, {
       held,
-      look: async (paths) => (await save({ cause: 'commit', paths })).held,
+      look: (paths) => save({ cause: 'commit', paths }),
     }),
   );
   return { environment: after, commit: after.at.head, output, made: 'inside' };

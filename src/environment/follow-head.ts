@@ -14,11 +14,17 @@ import type { Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
 import type { Workplace } from './workplace.ts';
 
+/** What a look at the files says beside the checkpoint. */
+export interface Looked {
+  readonly held: readonly Held[];
+  readonly ignores: (path: BytePath) => boolean;
+}
+
 /**
- * Checkpoints these paths as they are now, and answers what is held. Where it happens under a lock that the daemon takes
- * too, it must not wait for the daemon.
+ * Checkpoints these paths as they are now. Where it happens under a lock that the daemon takes too, it must not wait for
+ * the daemon.
  */
-export type LookAgain = (paths: readonly BytePath[]) => Promise<readonly Held[]>;
+export type LookAgain = (paths: readonly BytePath[]) => Promise<Looked>;
 
 export interface FollowRequest {
   /** The commit HEAD is now. */
@@ -41,19 +47,21 @@ export interface Followed {
   readonly tip: Oid;
   /** Where the folded tail is kept, when there was anything to keep. */
   readonly kept: RefName | undefined;
+  /** Ignored paths that the tip has as the commit does, whatever the files are. */
+  readonly unseen: readonly BytePath[];
 }
 
 /** Retries when a checkpoint lands in between: the new tip is folded then. */
 export async function followHead(workplace: Workplace, start: Environment, request: FollowRequest): Promise<Followed> {
   for (let environment = start; ; ) {
     try {
-      const { looked, held } = await lookAgain(workplace, environment, request);
-      return await attempt(workplace, looked, { ...request, held });
+      const { current, looked } = await lookAgain(workplace, environment, request);
+      return await attempt(workplace, current, request, looked);
     } catch (error) {
       if (!hasCode(error, 'ref-moved')) throw error;
     }
     const reread = await readEnvironment(workplace, start.name);
-    if (reread === undefined) return { environment, tip: environment.at.tip, kept: undefined };
+    if (reread === undefined) return { environment, tip: environment.at.tip, kept: undefined, unseen: [] };
     environment = reread;
   }
 }
@@ -64,18 +72,25 @@ export async function followHead(workplace: Workplace, start: Environment, reque
  */
 async function lookAgain(workplace: Workplace, environment: Environment, { head, look, held = [] }: FollowRequest) {
   const { at, name } = environment;
-  if (look === undefined || head === at.head) return { looked: environment, held };
+  const unchanged = { current: environment, looked: { held, ignores: () => false } };
+  if (look === undefined || head === at.head) return unchanged;
   const changes = await workplace.repository.treeChanges(head, at.tip);
-  if (changes.length === 0) return { looked: environment, held };
-  const heldNow = await look(changes.map(({ path }) => path));
-  return { looked: (await readEnvironment(workplace, name)) ?? environment, held: heldNow };
+  if (changes.length === 0) return unchanged;
+  const looked = await look(changes.map(({ path }) => path));
+  return { current: (await readEnvironment(workplace, name)) ?? environment, looked };
 }
 
-async function attempt(workplace: Workplace, environment: Environment, request: FollowRequest): Promise<Followed> {
+async function attempt(
+  workplace: Workplace,
+  environment: Environment,
+  request: FollowRequest,
+  looked: Looked,
+): Promise<Followed> {
   const { at, refs } = environment;
   if (request.from !== undefined && at.head !== request.from) throw headMoved(environment);
   const also = (await request.also?.(environment)) ?? [];
-  const tip = request.head === at.head ? at.tip : await tipOver(workplace, environment, request);
+  const { tip, unseen } =
+    request.head === at.head ? { tip: at.tip, unseen: [] } : await tipOver(workplace, environment, request, looked);
   const keep = request.head !== at.head && (await leavesBehind(workplace, at, request.head));
   const kept = keep ? refs.tail(await nextTail(workplace, environment)) : undefined;
   const updates: RefUpdate[] = [
@@ -87,7 +102,7 @@ async function attempt(workplace: Workplace, environment: Environment, request: 
   ];
   if (updates.length > 0) await workplace.repository.updateRefs(updates, `coppice: ${request.cause}`);
   const next = { ...at, tip, head: request.head, outside: request.outside ? request.head : undefined };
-  return { environment: { ...environment, at: next }, tip, kept };
+  return { environment: { ...environment, at: next }, tip, kept, unseen };
 }
 
 export function headMoved({ name }: Environment): CoppiceError {
@@ -97,14 +112,19 @@ export function headMoved({ name }: Environment): CoppiceError {
 }
 
 /** The commit itself where its tree is what the branch had; else a checkpoint on top with that tree. */
-async function tipOver(workplace: Workplace, environment: Environment, request: FollowRequest): Promise<Oid> {
+async function tipOver(
+  workplace: Workplace,
+  environment: Environment,
+  request: FollowRequest,
+  looked: Looked,
+): Promise<Pick<Followed, 'tip' | 'unseen'>> {
   const { repository } = workplace;
   const [before, after] = await Promise.all([
     repository.readCommit(environment.at.tip),
     repository.readCommit(request.head),
   ]);
-  const tree = await withHeldOf(workplace, after.tree, before.tree, request.held ?? []);
-  if (tree === after.tree) return request.head;
+  const { tree, unseen } = await decidedBy(workplace, after.tree, before.tree, looked);
+  if (tree === after.tree) return { tip: request.head, unseen };
   const message = checkpointMessage({
     environment: environment.name,
     cause: request.cause,
@@ -113,27 +133,32 @@ async function tipOver(workplace: Workplace, environment: Environment, request: 
     operation: undefined,
   });
   const author = environment.record.author;
-  return repository.writeCommit({ tree, parents: [request.head], author, committer: author, message });
+  const tip = await repository.writeCommit({ tree, parents: [request.head], author, committer: author, message });
+  return { tip, unseen };
 }
 
 /**
  * The files as they are, but each held path as the commit has it: git took what a checkpoint left out. So are submodules:
- * which commit of one is recorded is decided by whoever commits, never by what lies in its directory.
+ * which commit of one is recorded is decided by whoever commits, never by what lies in its directory. Of an ignored path
+ * the commit says whether it is tracked: added by force, or no longer.
  */
-async function withHeldOf(workplace: Workplace, commit: Oid, files: Oid, held: readonly Held[]): Promise<Oid> {
-  if (commit === files) return files;
+async function decidedBy(workplace: Workplace, commit: Oid, files: Oid, { held, ignores }: Looked) {
+  if (commit === files) return { tree: files, unseen: [] };
   const { repository } = workplace;
   const changes = await repository.treeChanges(commit, files);
   const links = await submodulesIn(workplace, commit, changes);
   const isHeld = (path: BytePath) => held.some((one) => path === one.path || path.startsWith(`${one.path}/`));
   const isLeft = (path: BytePath) => [...links].some((link) => path.startsWith(`${link}/`));
+  const isForced = (path: BytePath, before: unknown, after: unknown) =>
+    (before === undefined || after === undefined) && ignores(path);
   const edits = changes.flatMap(({ path, before, after }) => {
     const text = textOf(path);
     if (bytePathFromText(text) !== path || isLeft(path)) return [];
     const isLink = links.has(path) || (before === undefined && after?.mode === '160000');
-    return isLink || isHeld(path) ? [{ path: text, entry: before ?? null }] : [];
+    return isLink || isHeld(path) || isForced(path, before, after) ? [{ path: text, entry: before ?? null }] : [];
   });
-  return edits.length === 0 ? files : repository.writeTree(files, edits);
+  const unseen = changes.filter(({ path, before, after }) => isForced(path, before, after)).map(({ path }) => path);
+  return { tree: edits.length === 0 ? files : await repository.writeTree(files, edits), unseen };
 }
 
 /** Those that differ, and that the commit itself describes: a repository that only lies there is no submodule. */

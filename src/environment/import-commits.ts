@@ -81,10 +81,12 @@ async function follow(
     look,
     ...(behind ? { outside: true } : {}),
   });
+  // What the commit alone knew of is tracked from now on, and may have changed since.
+  if (followed.unseen.length > 0) await look(followed.unseen);
   // A branch that was refused or broken keeps none of the others' commits in, but then nobody can tell which are gone.
   if (fetched.leftOut === undefined) await mirrorBranches(workplace, followed.environment, fetched.branches);
   await rememberMerges(workplace, environment.name, environment.at.head, followed.environment.at.head);
-  return followed.environment;
+  return (followed.unseen.length > 0 && (await readEnvironment(workplace, environment.name))) || followed.environment;
 }
 
 /** Other branches inside appear as refs/coppice/<name>/heads/*; what they leave behind is kept among the tails. */

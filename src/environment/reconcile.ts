@@ -57,7 +57,7 @@ export async function reconcile(
     const look: LookAgain = async (paths) => {
       const again = await save({ ...request, paths });
       saved = { ...again, checkpoint: again.checkpoint ?? saved.checkpoint };
-      return again.held;
+      return again;
     };
     const { imported, notImported } = await tryImport(workplace, current, { held: saved.held, look });
     const held = await withSubmodules(workplace, imported, saved);
@@ -155,7 +155,7 @@ export async function reconcileFully(
   const request = await requestFor(workplace, stopped, { rehash: true, ...options }, operation);
   const imported = await withContainerRunning(workplace, stopped, () =>
     withSaving(workplace, stopped, options.checkpointer, (save) => {
-      const look: LookAgain = async (paths) => (await save({ ...request, paths })).held;
+      const look: LookAgain = (paths) => save({ ...request, paths });
       return importCommits(workplace, stopped, { held: first.held, look });
     }),
   );

@@ -5,7 +5,7 @@ import type { Workplace } from './workplace.ts';
 
 export type Saved = Pick<CheckpointResult, 'checkpoint' | 'held' | 'submodules' | 'unsettled'>;
 
-export type Save = (request: CheckpointRequest) => Promise<Saved>;
+export type Save = (request: CheckpointRequest) => Promise<Saved & Pick<Checkpointer, 'ignores'>>;
 
 /** How often a file that is still being written is looked at again before it is left to the next time. */
 const settleAttempts = 5;
@@ -26,7 +26,8 @@ export async function withSaving<Result>(
   try {
     return await body(async (request) => {
       const checkpointer = await open();
-      return untilSettled(() => checkpointer.checkpoint(request));
+      const saved = await untilSettled(() => checkpointer.checkpoint(request));
+      return { ...saved, ignores: (path) => checkpointer.ignores(path) };
     });
   } finally {
     // One that failed to open has nothing to release.

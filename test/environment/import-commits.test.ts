@@ -76,4 +76,18 @@ describe('commits made inside', () => {
     expect(git('rev-parse', 'coppice/one')).toBe(git('rev-parse', 'refs/coppice/one/head'));
     expect(await watched?.checkpoint({ cause: 'edit' })).toMatchObject({ checkpoint: undefined });
   });
+
+  it('say which ignored files are tracked, and their later changes are seen', async () => {
+    const { git, inside, workplace, environment } = await scene();
+    await inside('mkdir build; echo 1 > build/kept; echo 1 > build/changed; printf "build/\\na.txt\\n" > .gitignore');
+    await inside(
+      'git add -f build; git rm -q --cached a.txt; git add .; git commit -qm Forced; echo 2 > build/changed',
+    );
+    await reconcile(workplace, environment);
+    expect(git('log', '-1', '--skip=1', '--format=%s', 'coppice/one')).toBe('Forced');
+    expect(git('diff', '--name-status', 'coppice/one^', 'coppice/one')).toBe('M\tbuild/changed');
+    await inside('git commit -qam Changed; echo still > a.txt');
+    await reconcile(workplace, environment);
+    expect(git('rev-parse', 'coppice/one')).toBe(git('rev-parse', 'refs/coppice/one/head'));
+  });
 });

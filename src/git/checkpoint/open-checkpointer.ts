@@ -185,6 +185,10 @@ export async function openCheckpointer(
     if (names.includes('.git')) return true;
     const tracked = trackedEntry(trees, root, names);
     if (tracked !== undefined) return tracked.mode === '160000';
+    return rulesIgnore(names, directory);
+  };
+
+  const rulesIgnore = (names: readonly string[], directory: boolean): boolean => {
     let parent: BytePath | '' = '';
     for (const [index, name] of names.entries()) {
       const here = joinPath(parent, name);
@@ -208,6 +212,7 @@ export async function openCheckpointer(
         return state.directories();
       }),
     isIgnored,
+    ignores: (path) => rulesIgnore(path.split('/'), false),
     close: () =>
       inTurn(async () => {
         await save();

@@ -24,6 +24,9 @@ async function setUp() {
 describe('the daemon', () => {
   it('commits what is written, from an editor on the host and from inside, without being asked', async () => {
     const { repository, cli, worktree } = await setUp();
+    // A file that comes during the daemon's first look is found by that, and says so. After it events tell.
+    writeFileSync(join(worktree, 'first.txt'), 'first\n');
+    await eventually(() => expect(repository.git('show', 'coppice/one:first.txt')).toBe('first'));
     writeFileSync(join(worktree, 'edited.txt'), 'by an editor\n');
     await eventually(() => expect(repository.git('show', 'coppice/one:edited.txt')).toBe('by an editor'));
     expect(repository.git('log', '-1', '--format=%(trailers:key=Coppice-Cause,valueonly)', 'coppice/one').trim()).toBe(

@@ -5,7 +5,7 @@ import { type RefName, shortName } from '../domain/ref-name.ts';
 import { inProgress } from './commit.ts';
 import type { Environment } from './environment.ts';
 import { refuseLeakyChanges, refuseLeakyCommits } from './leaks.ts';
-import { authorOf } from './merge-commit.ts';
+import { authorOf, rehearseRebase } from './merge-commit.ts';
 import { resolvedOrRefused } from './merge-conflict.ts';
 import { partMessage } from './merge-message.ts';
 import { type Part, partOf, type Selection } from './merge-part.ts';
@@ -49,6 +49,8 @@ export async function refuseConflict(
     const outcome = await mergeFrom(workplace, start, before, theirs);
     await resolvedOrRefused(workplace, environment, request, outcome, { start, before, theirs });
   }
+  if (strategy === 'rebase' && part === undefined)
+    await rehearseRebase(workplace, environment, { before, start, part });
   await tellRuns(workplace, environment, request, theirs, start?.tree);
   return { looked, part };
 }

@@ -2,7 +2,7 @@
 import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { type RefName, shortName } from '../domain/ref-name.ts';
-import type { Identity } from '../git/repository.ts';
+import type { CommitInfo, Identity } from '../git/repository.ts';
 import type { Environment } from './environment.ts';
 import { resolvedOrRefused } from './merge-conflict.ts';
 import { type HooksRun, runMergeHooks } from './merge-hooks.ts';
@@ -11,7 +11,7 @@ import { mergeMessage } from './merge-message.ts';
 import type { Part } from './merge-part.ts';
 import type { Merged, MergeRequest } from './merge-request.ts';
 import { type MergeStart, mergeFrom, mergeStart } from './merge-start.ts';
-import { oldestFirst, replay } from './replay.ts';
+import { oldestFirst, type Replayed, replay } from './replay.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface Made {
@@ -54,24 +54,38 @@ interface Work {
   readonly part: Part | undefined;
 }
 
-async function rebased(
+async function rebased(workplace: Workplace, environment: Environment, work: Work): Promise<Made | undefined> {
+  const { commit, made } = await replayed(workplace, environment, work, { sign: await signs(workplace) });
+  return made === 0
+    ? undefined
+    : { commit, kind: 'rebase', ...(work.start === undefined ? {} : { start: work.start }) };
+}
+
+/** Throws `replay-conflict` as the rebase would, before anything moves: what is not committed yet counts as one commit. */
+export async function rehearseRebase(workplace: Workplace, environment: Environment, work: Work): Promise<void> {
+  const { tip, head } = environment.at;
+  const last = { ...(await workplace.repository.readCommit(tip)), parents: [head] };
+  await replayed(workplace, environment, work, { sign: false, ...(tip === head ? {} : { last }) });
+}
+
+async function replayed(
   workplace: Workplace,
   environment: Environment,
   { before, start, part }: Work,
-): Promise<Made | undefined> {
+  { sign, last }: { readonly sign: boolean; readonly last?: CommitInfo },
+): Promise<Replayed> {
   const { repository } = workplace;
   const exclude = [before, ...(start?.delivered === undefined ? [] : [start.delivered])];
   const commits = part?.commits ?? oldestFirst(await repository.log({ start: environment.at.head, exclude }));
   const { tree } = await repository.readCommit(before);
-  const { commit, made } = await replay(workplace, {
+  return replay(workplace, {
     // Merges of the target brought in nothing of the environment's own, as for git rebase.
-    commits: commits.filter(({ parents }) => parents.length <= 1),
+    commits: [...commits.filter(({ parents }) => parents.length <= 1), ...(last === undefined ? [] : [last])],
     onto: { parent: before, tree },
     committer: await authorOf(workplace, environment),
-    sign: await signs(workplace),
+    sign,
     hint: `The branch is as it was. Merge without --rebase, or \`coppice sync ${environment.name}\` first.`,
   });
-  return made === 0 ? undefined : { commit, kind: 'rebase', ...(start === undefined ? {} : { start }) };
 }
 
 async function merged(

@@ -159,14 +159,17 @@ it.each(['--squash', '--rebase'])(
 it('says which commit a rebase conflicts at, and changes nothing', async () => {
   const one = await setUp();
   await one.create();
-  await one.exec("sed -i 's/^5$/five/' a.txt; git commit -qam first; sed -i 's/^five$/5/' a.txt; git commit -qam back");
+  await one.exec(
+    "sed -i 's/^5$/five/' a.txt; git commit -qam first; sed -i 's/^five$/5/' a.txt; git commit -qam back; echo uncommitted >> b.txt",
+  );
   one.repository.commit('meanwhile', { 'a.txt': numbers().replace('5\n', 'V\n') });
-  const before = one.repository.git('rev-parse', 'main', 'coppice/one');
+  const refs = ['main', 'coppice/one', 'refs/coppice/one/head'];
+  const before = one.repository.git('rev-parse', ...refs);
   const { error } = await one.cli.json<{ error: { code: string; message: string } }>(['merge', 'one', '--rebase'], {
     allow: [4],
   });
   expect(error.message).toContain('(first)');
-  expect(one.repository.git('rev-parse', 'main', 'coppice/one')).toBe(before);
+  expect(one.repository.git('rev-parse', ...refs)).toBe(before);
 });
 
 it('runs the hooks of a merge inside, on its result and its message', async () => {

@@ -10,6 +10,7 @@ export default defineConfig({
     ...(report ? { reporters: ['default', ['json', { outputFile: report }]] } : {}),
     // Most tests wait for processes: two files at once, also on a machine with two processors.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    setupFiles: ['test/support/random.ts'],
     // They end what hangs, nothing else: the machine may be slow. How long things take, `npm run bench` measures.
     testTimeout: 300_000,
     hookTimeout: 300_000,

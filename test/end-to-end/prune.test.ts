@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { libraryIn } from '../support/library.ts';
+import { rounds } from '../support/random.ts';
 import { makeRepository, type TestRepository } from '../support/repository.ts';
 
 interface Answer {
@@ -163,7 +164,7 @@ it('loses no commit and no file, whatever was done before', async () => {
       expect(files.filter((oid) => !reachable.has(oid) && !there.includes(oid))).toEqual([]);
       repository.git('fsck', '--strict', '--no-dangling');
     }),
-    { numRuns: 3 },
+    { numRuns: rounds(3) },
   );
 });
 

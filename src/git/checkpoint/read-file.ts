@@ -43,6 +43,8 @@ export interface FileReaderOptions {
   readonly lfs: LfsStore | undefined;
   readonly breathe: Breathe;
   readBlob(oid: Oid): Promise<Buffer | undefined>;
+  /** The size of the file at `path` when it was last read and recorded as `oid`, where that is known. */
+  lastSize(path: BytePath, oid: Oid): number | undefined;
 }
 
 export async function readSuspect(suspect: Suspect, parent: number, options: FileReaderOptions): Promise<Reading> {
@@ -88,13 +90,22 @@ async function readSmall(suspect: Suspect, parent: number, name: string, options
   const refused = name.toLowerCase() === '.gitmodules' ? refusedModules(content) : undefined;
   if (refused !== undefined) return held(suspect.path, 'refused-by-git', refused);
   const oid = nameOf(options.format, 'blob', content);
-  // Recorded byte for byte as it stands on disk (before there were attributes, say): nobody has changed it.
   const verbatim = content.equals(read.content) ? oid : nameOf(options.format, 'blob', read.content);
-  if (verbatim === before?.oid) return known(verbatim, undefined);
+  if (verbatim === before?.oid && !wasConverted(suspect.path, verbatim, read.content, options))
+    return known(verbatim, undefined);
   const { lfs } = converted.kind === 'stored' ? converted : {};
   const { lfs: store } = options;
   if (lfs === undefined || store === undefined) return known(oid, content);
   return { ...known(oid, content), behind: read.content, keep: () => store.put(lfs, read.content) };
+}
+
+/**
+ * A file recorded byte for byte as it stands on disk (before there were attributes, say) has been changed by nobody;
+ * unless something else stood there that only converts to the same.
+ */
+function wasConverted(path: BytePath, oid: Oid, content: Buffer, options: FileReaderOptions): boolean {
+  const size = options.lastSize(path, oid);
+  return size !== undefined && size !== content.length;
 }
 
 /** Too large to record; but a recorded file of that size may simply be unchanged. */

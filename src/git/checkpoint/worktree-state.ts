@@ -222,7 +222,12 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
       };
       const { fileBytes, lfsBytes } = limits;
       const { lfs } = dependencies;
-      const options = { format, settings, rules, fileBytes, lfsBytes, lfs, breathe: breathing(), readBlob };
+      const lastSize = (path: BytePath, oid: Oid) => {
+        const known = seen.get(path);
+        return known?.oid === oid ? known.size : undefined;
+      };
+      const breathe = breathing();
+      const options = { format, settings, rules, fileBytes, lfsBytes, lfs, breathe, readBlob, lastSize };
       await readAll(gated.admitted, options, async (suspect, reading) => {
         if (reading.kind === 'held') held.add(reading.held, suspect);
         else if (reading.kind === 'gone') {

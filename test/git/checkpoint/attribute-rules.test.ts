@@ -8,6 +8,7 @@ import type { BytePath } from '../../../src/domain/byte-path.ts';
 import type { AttributeValue } from '../../../src/git/checkpoint/attribute-rules.ts';
 import { openRuleFiles } from '../../../src/git/checkpoint/rule-files.ts';
 import { closeDirectory, openTree } from '../../../src/platform/tree-reader.ts';
+import { rounds } from '../../support/random.ts';
 import { makeRepository } from '../../support/repository.ts';
 
 const asked = ['text', 'eol', 'crlf', 'ident', 'filter', 'binary', 'diff', 'merge', 'mine'];
@@ -114,6 +115,6 @@ test('as git check-attr', async () => {
         expect(found).toEqual(expected);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: rounds(60) },
   );
 });

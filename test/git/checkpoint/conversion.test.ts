@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BytePath } from '../../../src/domain/byte-path.ts';
+import { rounds } from '../../support/random.ts';
 import { makeEnvironment } from './support.ts';
 
 const text = fc.constantFrom(
@@ -79,8 +80,18 @@ test('as native git add, on random attributes, configuration and content', async
         await checkpointer.close();
       },
     ),
-    { numRuns: Number(process.env.RUNS ?? 15) },
+    { numRuns: rounds(15) },
   );
+});
+
+test('a file that comes to look like its own conversion has changed all the same', async () => {
+  const environment = makeEnvironment();
+  environment.write({ '.gitattributes': '* text\n', a: '\r\r\n' });
+  const checkpointer = await environment.open();
+  await checkpointer.checkpoint({ cause: 'edit' });
+  environment.write({ a: '\r\n' });
+  await checkpointer.checkpoint({ cause: 'edit' });
+  expect(environment.tipTree()).toBe(environment.modelTree());
 });
 
 function entries(listing: string, paths: readonly string[]): readonly string[] {

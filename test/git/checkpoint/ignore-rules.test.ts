@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import type { BytePath } from '../../../src/domain/byte-path.ts';
 import { openRuleFiles, type RuleFiles } from '../../../src/git/checkpoint/rule-files.ts';
 import { closeDirectory, openTree } from '../../../src/platform/tree-reader.ts';
+import { rounds } from '../../support/random.ts';
 import { makeRepository, type TestRepository } from '../../support/repository.ts';
 
 const segment = fc.constantFrom(
@@ -143,7 +144,7 @@ for (const ignoreCase of [false, true]) {
           expect(found).toEqual(paths.filter((one) => expected.has(one)));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: rounds(60) },
     );
   });
 }

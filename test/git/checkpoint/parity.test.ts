@@ -15,6 +15,7 @@ import {
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type BytePath, bytePathFromBuffer } from '../../../src/domain/byte-path.ts';
+import { rounds } from '../../support/random.ts';
 import { makeEnvironment } from './support.ts';
 
 /** One character per byte: spaces, newlines, not ASCII, not UTF-8, what sorts around '/'. */
@@ -157,6 +158,6 @@ test('random work: tip equals what git add -A records, at every checkpoint', asy
         readdirSync(`${environment.host.commonDirectory}/objects/pack`).filter((file) => file.startsWith('tmp')),
       ).toEqual([]);
     }),
-    { numRuns: Number(process.env.RUNS ?? 15) },
+    { numRuns: rounds(15) },
   );
 });

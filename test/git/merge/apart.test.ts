@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Oid, parseOid } from '../../../src/domain/oid.ts';
 import type { PairOutcome } from '../../../src/git/merging.ts';
+import { rounds } from '../../support/random.ts';
 import { makeRepository, type TestRepository } from '../../support/repository.ts';
 import { clean, conflicting, diverge, mergingOf } from './divergence.ts';
 
@@ -100,7 +101,7 @@ test('no conflict is ever missed, whatever is renamed, moved and removed', async
         else seen[kind === 'clean' ? 'clean' : 'conflict'] += 1;
       }
     }),
-    { numRuns: Number(process.env.COPPICE_ROUNDS ?? 40), seed: 20261122 },
+    { numRuns: rounds(40) },
   );
   // It would be no test if everything were apart, or nothing.
   expect(Math.min(seen.apart, seen.clean, seen.conflict)).toBeGreaterThan(100);

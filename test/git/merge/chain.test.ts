@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { textOf } from '../../../src/domain/byte-path.ts';
 import { type Oid, parseOid } from '../../../src/domain/oid.ts';
+import { rounds } from '../../support/random.ts';
 import { makeRepository, type TestRepository } from '../../support/repository.ts';
 import { mergingOf } from './divergence.ts';
 
@@ -128,7 +129,7 @@ describe('a chain of merges', () => {
         const { trees } = await chained(made, start, sides);
         expect(trees).toEqual(await oneByOne(made, start, sides));
       }),
-      { numRuns: 12 },
+      { numRuns: rounds(12) },
     );
   });
 });

@@ -8,6 +8,7 @@ import { textOf } from '../../../src/domain/byte-path.ts';
 import { parseOid } from '../../../src/domain/oid.ts';
 import { openRepository } from '../../../src/git/native/open.ts';
 import { surroundingsOf } from '../../../src/platform/surroundings.ts';
+import { rounds } from '../../support/random.ts';
 import { makeRepository, type TestRepositoryOptions } from '../../support/repository.ts';
 
 async function open(options: TestRepositoryOptions = {}) {
@@ -98,7 +99,7 @@ test('any edits give the tree that an index would give', async () => {
       }
       expect(tree).toBe(git(['write-tree'], '').trim());
     }),
-    { numRuns: 25 },
+    { numRuns: rounds(25) },
   );
 });
 

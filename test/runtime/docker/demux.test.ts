@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { demux } from '../../../src/runtime/docker/demux.ts';
+import { rounds } from '../../support/random.ts';
 
 function frame(stream: 1 | 2, content: Uint8Array): Buffer {
   const header = Buffer.alloc(8);
@@ -44,7 +45,7 @@ describe('the engine’s frames', () => {
         expect(stdout.equals(of(1))).toBe(true);
         expect(stderr.equals(of(2))).toBe(true);
       }),
-      { numRuns: 200 },
+      { numRuns: rounds(200) },
     );
   });
 

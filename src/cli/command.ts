@@ -79,7 +79,7 @@ function descriptionOf(operation: AnyOperation, fields: readonly Field[]): strin
   const rest = fields.find(({ place }) => place === 'rest');
   const parts = [`${operation.summary}.`];
   if (operation.details !== undefined) parts.push(operation.details);
-  if (rest !== undefined) parts.push(`${rest.value}: ${rest.help}`);
+  if (rest !== undefined) parts.push(`${rest.value}: ${rest.help.replace(/\.$/, '')}, after --.`);
   return parts.join('\n\n');
 }
 

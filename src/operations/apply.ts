@@ -8,6 +8,7 @@ import { findRuns } from '../environment/runs-elsewhere.ts';
 import { flag, nameArgument, operation } from './operation.ts';
 import { count } from './show.ts';
 import { refuseRunsFlag, tellRuns } from './tell-runs.ts';
+import { reasons } from './tool.ts';
 import { runsView, safe } from './views.ts';
 
 export const apply = operation({
@@ -16,6 +17,15 @@ export const apply = operation({
   details:
     'Three-way against what the files are now; on a conflict the exit status is 4 and nothing has changed. Repeat it after the environment moved on: only what is new is brought.',
   effect: 'write',
+  tool: {
+    title: 'Apply changes to the checkout',
+    idempotent: true,
+    openWorld: false,
+    bindable: false,
+    asks: {
+      allowSecrets: reasons.allowSecrets,
+    },
+  },
   version: 1,
   input: z.strictObject({
     name: nameArgument(),

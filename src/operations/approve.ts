@@ -15,6 +15,7 @@ export const approve = operation({
   details:
     'Without NAME it is about .coppice/environment.json in the commit that is checked out. Shows what is asked for, and asks in a terminal. An approval is for exactly what was shown, in this repository at this path.',
   effect: 'write',
+  tool: { withheld: 'what is given of this machine only a person approves' },
   version: 1,
   input: z.strictObject({
     name: flag(z.optional(z.string()), {

@@ -17,6 +17,12 @@ export const blame = operation({
   summary: 'Show who wrote each line of a file: the commit, the checkpoint and what caused it',
   details: 'Lines of a commit are traced into the checkpoints that it took over, where these had the same file.',
   effect: 'read',
+  tool: {
+    title: 'Who wrote each line',
+    idempotent: true,
+    openWorld: false,
+    bindable: true,
+  },
   version: 1,
   input: z.strictObject({
     name: nameArgument(),

@@ -9,6 +9,12 @@ export const checkpoint = operation({
   name: 'checkpoint',
   summary: 'Make a checkpoint of the files as they are now',
   effect: 'write',
+  tool: {
+    title: 'Checkpoint an environment',
+    idempotent: true,
+    openWorld: false,
+    bindable: true,
+  },
   version: 1,
   input: z.strictObject({ name: nameArgument() }),
   async run(context, { name }) {

@@ -14,6 +14,12 @@ export const commit = operation({
   details:
     'The repository’s hooks run inside the container and can refuse. Folded checkpoints stay reachable under refs/coppice/NAME/tails/.',
   effect: 'write',
+  tool: {
+    title: 'Commit an environment’s work',
+    idempotent: false,
+    openWorld: false,
+    bindable: true,
+  },
   version: 1,
   input: z.strictObject({
     name: nameArgument(),

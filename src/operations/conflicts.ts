@@ -22,6 +22,15 @@ export const conflicts = operation({
   details:
     'Every pair is merged for real, in objects only: nothing is touched. Two environments are merged over their own merge base, the later one by name into the earlier one. What did not move since the last look is remembered. Since when is told of at most 25 conflicts, and of all that named environments have. Exit status 4 when there are conflicts.',
   effect: 'read',
+  tool: {
+    title: 'Conflicts between environments',
+    idempotent: true,
+    openWorld: false,
+    bindable: true,
+    without: {
+      watch: 'subscribe to the resource coppice://conflicts instead',
+    },
+  },
   version: 1,
   input: z.strictObject({
     names: namesArgument('Only conflicts that one of these has. Default: of all environments.'),

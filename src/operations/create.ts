@@ -11,6 +11,7 @@ import { parseMount } from './mount-options.ts';
 import { describeNetwork, networkView } from './network-view.ts';
 import { flag, operation, type Style } from './operation.ts';
 import { parseSecrets, secretFacts, secretFileFacts } from './secret-options.ts';
+import { reasons } from './tool.ts';
 import { environmentView, type HeldView, heldView, renderHeld, safe, short } from './views.ts';
 
 export const create = operation({
@@ -19,6 +20,24 @@ export const create = operation({
   details:
     'Starts from the commit the caller has checked out, unless --from says otherwise. The spec is taken from the options, then from .coppice/environment.json in that commit, then from the user’s settings.',
   effect: 'write',
+  tool: {
+    title: 'Create an environment',
+    idempotent: false,
+    openWorld: true,
+    bindable: false,
+    asks: {
+      runtime: reasons.runtime,
+      network: {
+        why: 'more than nothing may be more than your settings give',
+        unless: (mode) => mode === undefined || mode === 'none',
+      },
+      allowHost: 'it may be more than your settings give',
+      secret: reasons.secret,
+      secretFile: reasons.secret,
+      mount: 'it shows files of this machine inside',
+      allowRoot: 'commands could run as root inside',
+    },
+  },
   version: 1,
   input: z.strictObject({
     name: flag(z.optional(z.string()), {

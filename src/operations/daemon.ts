@@ -11,6 +11,7 @@ export const daemon = operation({
   details:
     'It starts by itself when it is needed. Everything works without it, only later. "daemon": "off" in the settings keeps it off.',
   effect: 'write',
+  tool: { withheld: 'the user’s background process starts by itself and is nobody else’s to stop' },
   version: 1,
   input: z.strictObject({
     action: flag(z.enum(actions), { help: `One of: ${actions.join(', ')}.`, place: 'argument', value: 'ACTION' }),

@@ -26,6 +26,7 @@ export const demo = operation({
   details:
     'Runs in containers where an engine answers (its image is made from this machine), else in the embedded sandbox. Leaves nothing behind but that image.',
   effect: 'write',
+  tool: { withheld: 'it is a show for people' },
   version: 1,
   input: z.strictObject({
     runtime: flag(z.optional(z.enum(['docker', 'sandbox'])), { help: 'What runs the environments.', value: 'KIND' }),

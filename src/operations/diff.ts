@@ -15,6 +15,12 @@ export const diff = operation({
   details:
     'When the target was merged into the environment since, or has a part of its work by a squash or rebase, the diff starts from there, so that only what is left shows. What runs on the host or in CI after a merge is listed on stderr.',
   effect: 'read',
+  tool: {
+    title: 'Changes of an environment',
+    idempotent: true,
+    openWorld: false,
+    bindable: true,
+  },
   version: 1,
   input: z.strictObject({
     name: nameArgument(),

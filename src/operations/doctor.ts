@@ -9,6 +9,15 @@ export const doctor = operation({
   name: 'doctor',
   summary: 'Check the machine, the engine and the environments; say what to do about each problem',
   effect: 'write',
+  tool: {
+    title: 'Check machine and environments',
+    idempotent: true,
+    openWorld: false,
+    bindable: false,
+    asks: {
+      fix: 'it changes what other environments stand on',
+    },
+  },
   version: 1,
   input: z.strictObject({
     fix: flag(z._default(z.boolean(), false), { help: 'Repair what can be repaired without losing anything.' }),

@@ -12,6 +12,7 @@ import type { Execution } from '../runtime/runtime.ts';
 import { deniedView, summarizeDenied } from './network-view.ts';
 import { type Context, flag, nameArgument, operation } from './operation.ts';
 import { namedSecrets, parseSecrets, secretFacts, secretFileFacts } from './secret-options.ts';
+import { reasons } from './tool.ts';
 import { heldView, leakView, plainStyle, renderHeld, renderLeaks } from './views.ts';
 
 export const exec = operation({
@@ -20,11 +21,25 @@ export const exec = operation({
   details:
     'What it changed is checkpointed when it ends, with the command as the cause. stdin is passed on unless it is a terminal.',
   effect: 'write',
+  tool: {
+    title: 'Run a command in an environment',
+    idempotent: false,
+    openWorld: true,
+    bindable: true,
+    without: {
+      tty: reasons.terminal,
+      showSecrets: 'agents see secrets masked',
+    },
+    asks: {
+      secret: reasons.secret,
+      secretFile: reasons.secret,
+    },
+  },
   version: 1,
   input: z.strictObject({
     name: nameArgument(),
     command: flag(z.array(z.string()), {
-      help: 'The command and its arguments, after --.',
+      help: 'The command and its arguments.',
       place: 'rest',
       value: 'CMD',
     }),
@@ -82,6 +97,8 @@ export const exec = operation({
   },
   // The command's own output has been streamed; only what would otherwise go unnoticed is added.
   render: () => '',
+  renderWhole: ({ exit, stdout, stderr }) =>
+    [`exit status ${exit}`, stdout, ...(stderr === '' ? [] : ['stderr:', stderr])].join('\n').trimEnd(),
   exitStatus: ({ exit }) => exit,
 });
 

@@ -10,6 +10,7 @@ import { land as landAll } from '../environment/land.ts';
 import { removeEnvironment } from '../environment/remove.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import { flag, namesArgument, operation, type Style } from './operation.ts';
+import { reasons } from './tool.ts';
 import { heldView, safe, short } from './views.ts';
 
 export const land = operation({
@@ -18,6 +19,17 @@ export const land = operation({
   details:
     'Merges them in order on objects, one merge commit each, and moves the branch once. With a check command (--check, or "check" in .coppice/environment.json on the branch) the result has to pass it first, in a throw-away worktree and container; where it fails, those that fail alone or together with one before them are found by halving and stay out, with the output of their check. What conflicts stays out as well, and is said with what. Uncommitted checkpoints become a commit first, of those that land. Exit status: 4 when some did not land for a conflict, else 1 for the check, 6 for another reason.',
   effect: 'write',
+  tool: {
+    title: 'Land several environments',
+    idempotent: true,
+    openWorld: true,
+    bindable: false,
+    asks: {
+      skipCheck: 'what lands would be unchecked',
+      runtime: reasons.runtime,
+      allowSecrets: reasons.allowSecrets,
+    },
+  },
   version: 1,
   input: z.strictObject({
     names: namesArgument(

@@ -17,6 +17,12 @@ export const list = operation({
   name: 'list',
   summary: 'List the environments of this repository',
   effect: 'read',
+  tool: {
+    title: 'List environments',
+    idempotent: true,
+    openWorld: false,
+    bindable: false,
+  },
   version: 1,
   input: z.strictObject({}),
   async run(context) {

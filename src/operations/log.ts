@@ -27,6 +27,12 @@ export const log = operation({
   name: 'log',
   summary: 'Show the commits of an environment since its base, newest first',
   effect: 'read',
+  tool: {
+    title: 'Commits of an environment',
+    idempotent: true,
+    openWorld: false,
+    bindable: true,
+  },
   version: 1,
   input: z.strictObject({
     name: nameArgument(),

@@ -12,6 +12,7 @@ import type { Strategy } from '../environment/merge-request.ts';
 import { removeEnvironment } from '../environment/remove.ts';
 import { type Context, flag, nameArgument, operation } from './operation.ts';
 import { refuseRunsFlag, tellRuns } from './tell-runs.ts';
+import { reasons } from './tool.ts';
 import { heldView, renderHeld, runsView, safe, short } from './views.ts';
 
 export const merge = operation({
@@ -20,6 +21,20 @@ export const merge = operation({
   details:
     'Computed with git merge-tree before anything is touched: on a conflict the exit status is 4, the files are listed, and nothing has changed. Uncommitted checkpoints become one commit first. A checkout that has the branch is brought along, if the paths concerned are clean there. With --paths, --commits, --hunks or --patch a part is merged; the rest stays on the environment and merges cleanly later. The repository’s merge and message hooks run inside the container; with commit.gpgSign the merge is signed with the user’s key.',
   effect: 'write',
+  tool: {
+    title: 'Merge an environment',
+    idempotent: true,
+    openWorld: false,
+    bindable: false,
+    without: {
+      hunks: 'it reads a file of this machine, or stdin, which the protocol has',
+      patch: reasons.terminal,
+    },
+    asks: {
+      noVerify: reasons.noVerify,
+      allowSecrets: reasons.allowSecrets,
+    },
+  },
   version: 1,
   input: z.strictObject({
     name: nameArgument(),

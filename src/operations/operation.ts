@@ -8,6 +8,7 @@ import type { Confirm } from '../environment/approval.ts';
 import type { Machine } from '../environment/examine.ts';
 import type { DaemonPort, Workplace } from '../environment/workplace.ts';
 import type { Surroundings } from '../platform/surroundings.ts';
+import type { Tool } from './tool.ts';
 
 /** How an input shows on the command line and in the README. */
 export interface Flag {
@@ -91,12 +92,16 @@ export interface Operation<Shape extends z.core.$ZodLooseShape, Output> {
   /** More, for `--help`. */
   readonly details?: string;
   readonly effect: Effect;
+  /** What it is to agents. */
+  readonly tool: Tool<Extract<keyof Shape, string>>;
   readonly input: z.ZodMiniObject<Shape, z.core.$strict>;
   /** Bumped when the output's shape changes incompatibly: `coppice.<name>/<version>` in `--json`. */
   readonly version: number;
   run(context: Context, input: z.output<z.ZodMiniObject<Shape, z.core.$strict>>): Promise<Output>;
   /** The answer for people, without a last newline; empty for none. */
   render(output: Output, style: Style): string;
+  /** The answer for those who saw nothing stream, where `render` leaves that out. */
+  renderWhole?(output: Output): string;
   /** What is printed instead where stdout is no terminal: data for other programs, byte for byte. */
   exact?(output: Output): string | undefined;
   /** Whether the answer is its events, and nothing is said at the end. Default: where it renders events. */

@@ -26,6 +26,13 @@ export function parseInput(
     value === undefined && field.place === undefined
       ? `Give ${label(field)} ${field.value ?? 'VALUE'}: ${field.help}`
       : field.help;
-  const choices = field.choices === undefined ? example : `One of: ${field.choices.join(', ')}.`;
-  throw new CoppiceError('usage', 'bad-input', problem, { hint: choices, data: { input: field.key } });
+  const hint =
+    field.choices === undefined ? (listHint(field, value) ?? example) : `One of: ${field.choices.join(', ')}.`;
+  throw new CoppiceError('usage', 'bad-input', problem, { hint, data: { input: field.key } });
+}
+
+/** Where one text was given for several. */
+function listHint({ type, help }: Field, value: unknown): string | undefined {
+  if (type !== 'list' || typeof value !== 'string') return undefined;
+  return `A list of texts, such as ${JSON.stringify(value.split(' '))}: ${help}`;
 }

@@ -12,6 +12,18 @@ export const prune = operation({
   details:
     'An environment goes when all of its work is in its target (also after a squash or a rebase), nothing runs in it and nobody is in its directory. It goes as with remove: restore brings it back. Besides: half-made and half-removed environments, containers and worktree registrations of this installation that belong to no environment, caches. The trash stays unless --trash says otherwise.',
   effect: 'destroy',
+  tool: {
+    title: 'Clear away what is merged',
+    idempotent: true,
+    openWorld: false,
+    bindable: false,
+    asks: {
+      dryRun: {
+        why: 'environments that others made may go',
+        unless: (dryRun) => dryRun === true,
+      },
+    },
+  },
   version: 1,
   input: z.strictObject({
     names: namesArgument('Only these environments, and nothing else. Default: all.'),

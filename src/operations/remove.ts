@@ -9,6 +9,15 @@ export const remove = operation({
   summary: 'Remove an environment; refuses while it has unmerged work, and can always be undone',
   details: 'Everything is saved under refs/coppice/trash/ first. Ignored files are not saved.',
   effect: 'destroy',
+  tool: {
+    title: 'Remove an environment',
+    idempotent: true,
+    openWorld: false,
+    bindable: false,
+    asks: {
+      force: 'its work is in no branch yet',
+    },
+  },
   version: 1,
   input: z.strictObject({
     name: nameArgument(),

@@ -16,6 +16,7 @@ import { workOf } from '../environment/work.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import { type Context, flag, nameArgument, operation, type Style } from './operation.ts';
 import { type ResolutionView, renderResolution, resolutionView } from './resolution-view.ts';
+import { reasons } from './tool.ts';
 import { safe, short } from './views.ts';
 
 const modes = ['continue', 'abort', 'remembered', 'forget'] as const;
@@ -26,6 +27,15 @@ export const resolve = operation({
   details:
     'NAME-resolve stands on the work of NAME, in the middle of a git merge of the target: MERGE_HEAD, zdiff3 markers, unmerged index. Resolve it there with an editor, an agent or a merge tool, and commit with git or --continue. What both sides meant is in ~/CONFLICT.md inside and in `coppice show`. Nothing else is touched until then. The same conflict is resolved as before when it comes up again, but never committed unseen.',
   effect: 'write',
+  tool: {
+    title: 'Resolve a conflict',
+    idempotent: false,
+    openWorld: true,
+    bindable: false,
+    asks: {
+      noVerify: reasons.noVerify,
+    },
+  },
   version: 1,
   input: z.strictObject({
     name: nameArgument(),

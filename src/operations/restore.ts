@@ -17,6 +17,12 @@ export const restore = operation({
   summary: 'Bring back an environment that was removed',
   details: 'Without a name it lists what can be brought back.',
   effect: 'write',
+  tool: {
+    title: 'Bring back a removed environment',
+    idempotent: false,
+    openWorld: true,
+    bindable: false,
+  },
   version: 1,
   input: z.strictObject({
     name: flag(z.optional(z.string()), { help: 'The environment that was removed.', place: 'argument', value: 'NAME' }),

@@ -13,6 +13,12 @@ export const rewind = operation({
   details:
     'Untracked files, modes, links and deletions included; ignored and held files stay. What is there now is checkpointed first, so that this can be undone. HEAD, index and commits inside stay: git status there shows the difference.',
   effect: 'write',
+  tool: {
+    title: 'Rewind an environment',
+    idempotent: true,
+    openWorld: false,
+    bindable: true,
+  },
   version: 1,
   input: z.strictObject({
     name: nameArgument(),

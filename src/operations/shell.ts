@@ -12,6 +12,7 @@ export const shell = operation({
   name: 'shell',
   summary: 'Open a shell inside an environment',
   effect: 'write',
+  tool: { withheld: 'it needs a terminal; exec runs commands' },
   version: 1,
   input: z.strictObject({
     name: nameArgument(),

@@ -35,6 +35,12 @@ export const show = operation({
   name: 'show',
   summary: 'Show one environment: its spec, commits and changed files',
   effect: 'read',
+  tool: {
+    title: 'Show an environment',
+    idempotent: true,
+    openWorld: false,
+    bindable: true,
+  },
   version: 1,
   input: z.strictObject({ name: nameArgument() }),
   async run(context, { name }) {

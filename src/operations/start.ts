@@ -22,6 +22,19 @@ export const start = operation({
   details:
     'A changed allowlist holds at once, also for what runs. Another mode of the network takes a new container: files and home stay, what was installed elsewhere goes.',
   effect: 'write',
+  tool: {
+    title: 'Start an environment',
+    idempotent: true,
+    openWorld: true,
+    bindable: true,
+    asks: {
+      network: {
+        why: 'more than nothing may be more than your settings give',
+        unless: (mode) => mode === undefined || mode === 'none',
+      },
+      allowHost: 'it may be more than your settings give',
+    },
+  },
   version: 1,
   input: z.strictObject({
     name: nameArgument(),

@@ -29,6 +29,12 @@ export const status = operation({
   name: 'status',
   summary: 'Tell the state of an environment: what runs in it, what is uncommitted, what is held back',
   effect: 'read',
+  tool: {
+    title: 'State of an environment',
+    idempotent: true,
+    openWorld: false,
+    bindable: true,
+  },
   version: 1,
   input: z.strictObject({ name: nameArgument() }),
   async run(context, { name }) {

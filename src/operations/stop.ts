@@ -10,6 +10,12 @@ export const stop = operation({
   name: 'stop',
   summary: 'Stop an environment; everything in it is checkpointed first and stays',
   effect: 'write',
+  tool: {
+    title: 'Stop an environment',
+    idempotent: true,
+    openWorld: false,
+    bindable: true,
+  },
   version: 1,
   input: z.strictObject({ name: nameArgument() }),
   async run(context, { name }) {

@@ -16,6 +16,12 @@ export const sync = operation({
   details:
     'git inside makes the merge, at a moment when nobody writes, and never under a merge or rebase that is under way there. On a conflict the exit status is 4: the files have zdiff3 markers, the index has stages. What is uncommitted stays as it is; where the merge would touch the same files nothing is begun. Conflicts that were resolved before are resolved so again, and wait to be looked at.',
   effect: 'write',
+  tool: {
+    title: 'Bring the target into an environment',
+    idempotent: true,
+    openWorld: false,
+    bindable: true,
+  },
   version: 2,
   input: z.strictObject({
     names: namesArgument('The environments. May be left out where there is only one, or inside its worktree.'),

@@ -8,6 +8,7 @@ export const watch = operation({
   summary: 'Show live what happens in all environments of the user, a line each; Ctrl-C ends it',
   details: 'With --json one object a line.',
   effect: 'read',
+  tool: { withheld: 'it never ends; resources can be subscribed to' },
   version: 1,
   input: z.strictObject({
     here: flag(z._default(z.boolean(), false), { help: 'Only this repository.' }),

@@ -1,0 +1,41 @@
+/** What an operation is to agents that call it as a tool over MCP. Stated by the operation: surfaces keep no lists. */
+
+export type Tool<Key extends string> = OfferedTool<Key> | WithheldTool;
+
+export interface WithheldTool {
+  /** Why agents do not get it. */
+  readonly withheld: string;
+}
+
+export interface OfferedTool<Key extends string> {
+  /** A few words for people who look at a list of tools. */
+  readonly title: string;
+  /** Whether a second call with the same input does nothing more. */
+  readonly idempotent: boolean;
+  /** Whether it reaches beyond this machine: an image that is pulled, a command with a network. */
+  readonly openWorld: boolean;
+  /** Whether it touches nothing but one environment, so that an agent which is bound to that one may have it. */
+  readonly bindable: boolean;
+  /** Inputs that agents do not have, and why. */
+  readonly without?: Partial<Readonly<Record<Key, string>>>;
+  /** Inputs that a person has to agree to each time, and why. */
+  readonly asks?: Partial<Readonly<Record<Key, Ask>>>;
+}
+
+export type Ask = string | { readonly why: string; readonly unless: (value: unknown) => boolean };
+
+/** Why a person has to agree to this value; undefined where nobody has to. */
+export function whyAsked(ask: Ask, value: unknown): string | undefined {
+  if (typeof ask !== 'string') return ask.unless(value) ? undefined : ask.why;
+  const given = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+  return given ? ask : undefined;
+}
+
+/** Why, of inputs that several operations take. */
+export const reasons = {
+  allowSecrets: 'what looks like a secret would reach the branch',
+  noVerify: 'the repository’s hooks would be skipped on the way to its branches',
+  runtime: 'it decides how well commands are kept apart from this machine',
+  secret: 'it takes a secret from this machine',
+  terminal: 'there is no terminal',
+} as const;

@@ -2,7 +2,7 @@
 import { textOf } from '../domain/byte-path.ts';
 import { CoppiceError } from '../domain/error.ts';
 import { type Oid, shortOid } from '../domain/oid.ts';
-import type { ChangeSearch, Leak } from '../git/leaks.ts';
+import type { ChangeSearch, Leak, LeakElsewhere } from '../git/leaks.ts';
 import { type Environment, holdOf } from './environment.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -11,6 +11,17 @@ export async function findLeaks(workplace: Workplace, environment: Environment):
   const { at } = environment;
   if (at.head === at.base) return [];
   return searchCommits(workplace, environment, [at.base]);
+}
+
+/** On other branches made inside, and in what amends and rebases left behind. Nothing of it is in a merge; a push of the references takes it along. */
+export async function findLeaksElsewhere(
+  workplace: Workplace,
+  environment: Environment,
+): Promise<readonly LeakElsewhere[]> {
+  const { name, at, refs } = environment;
+  const prefixes = [`${refs.prefix}heads/`, `${refs.prefix}tails/`];
+  const allow = allowedBy(environment);
+  return workplace.leaks.inRefs({ name, prefixes, without: [at.base, at.head], allow });
 }
 
 /** Whether anything in the commits that `head` has and `without` has not looks like a secret, to nobody in particular. */
@@ -40,6 +51,23 @@ export async function refuseLeakyChanges(
   if (leaks.length > 0) throw refused(environment, leaks);
 }
 
+/** Throws the same for a message that was put together of what the commits since `into` say. */
+export async function refuseLeakySubjects(
+  workplace: Workplace,
+  environment: Environment,
+  into: Oid,
+  head: Oid,
+): Promise<void> {
+  const commits = await workplace.repository.log({ start: head, exclude: [environment.at.base, into] });
+  const leaks: Leak[] = [];
+  for (const { oid, message } of commits) {
+    const [subject = ''] = message.split('\n');
+    if (!(await workplace.leaks.inText(subject))) continue;
+    leaks.push({ commit: oid, path: undefined, detail: 'its subject looks like it has a secret' });
+  }
+  if (leaks.length > 0) throw refused(environment, leaks);
+}
+
 function searchCommits(
   workplace: Workplace,
   environment: Environment,
@@ -54,19 +82,25 @@ function allowedBy(environment: Environment): readonly string[] {
 }
 
 function refused({ name }: Environment, leaks: readonly Leak[]): CoppiceError {
-  const paths = [...new Set(leaks.map(({ path }) => textOf(path)))];
-  const files = leaks.map(({ path, commit, detail }) => ({
-    path: textOf(path),
-    kind: `${detail}, in ${shortOid(commit)}`,
-    commit,
-    detail,
+  const places = [...new Set(leaks.map(placeOf))];
+  const files = leaks.map((leak) => ({
+    path: placeOf(leak),
+    kind: leak.path === undefined ? leak.detail : `${leak.detail}, in ${shortOid(leak.commit)}`,
+    commit: leak.commit,
+    detail: leak.detail,
   }));
-  const what = paths.length === 1 ? `A secret in ${paths[0]}` : `Secrets in ${paths.length} files`;
+  const what = places.length === 1 ? `A secret in ${places[0]}` : `Secrets in ${places.length} places`;
+  const path = leaks.find((leak) => leak.path !== undefined)?.path;
+  const allow = path === undefined ? '' : `, or "hold": { "allow": ["${textOf(path)}"] } in your settings`;
   return new CoppiceError('refused', 'secrets-in-commits', `${what} would leave ${name}.`, {
     hint: [
       'Nothing was changed. Take it out inside, of the commits too (git commit --amend, or git rebase -i); revoke it if it is real.',
-      `If it is none: --allow-secrets, or "hold": { "allow": ["${paths[0]}"] } in your settings.`,
+      `If it is none: --allow-secrets${allow}.`,
     ].join(' '),
     data: { environment: name, files },
   });
+}
+
+function placeOf({ path, commit }: Leak): string {
+  return path === undefined ? `commit ${shortOid(commit)}` : textOf(path);
 }

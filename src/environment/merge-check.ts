@@ -4,7 +4,7 @@ import type { Oid } from '../domain/oid.ts';
 import { type RefName, shortName } from '../domain/ref-name.ts';
 import { inProgress } from './commit.ts';
 import type { Environment } from './environment.ts';
-import { refuseLeakyChanges, refuseLeakyCommits } from './leaks.ts';
+import { refuseLeakyChanges, refuseLeakyCommits, refuseLeakySubjects } from './leaks.ts';
 import { authorOf, rehearseRebase } from './merge-commit.ts';
 import { resolvedOrRefused } from './merge-conflict.ts';
 import { partMessage } from './merge-message.ts';
@@ -93,11 +93,11 @@ async function choose(
   });
 }
 
-/** A squash brings files only: what an earlier commit had in it stays behind. */
+/** A squash brings files and, in its message, subjects: what else an earlier commit had in it stays behind. */
 async function refuseLeaks(
   workplace: Workplace,
   environment: Environment,
-  { strategy }: MergeRequest,
+  { strategy, message }: MergeRequest,
   into: Oid | undefined,
   after: Oid = environment.at.head,
 ): Promise<void> {
@@ -105,6 +105,7 @@ async function refuseLeaks(
   else {
     const before = (await workplace.repository.mergeBase(into, after)) ?? (await workplace.repository.emptyTree());
     await refuseLeakyChanges(workplace, environment, { before, after });
+    if (message === undefined) await refuseLeakySubjects(workplace, environment, into, after);
   }
 }
 

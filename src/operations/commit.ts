@@ -5,8 +5,9 @@ import { visible } from '../domain/terminal-text.ts';
 import { commitTail } from '../environment/commit.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { findLeaks } from '../environment/leaks.ts';
+import { leakView, renderLeaks } from './leak-view.ts';
 import { flag, nameArgument, operation } from './operation.ts';
-import { heldView, leakView, renderHeld, renderLeaks, safe, short } from './views.ts';
+import { heldView, renderHeld, safe, short } from './views.ts';
 
 export const commit = operation({
   name: 'commit',

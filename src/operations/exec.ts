@@ -9,11 +9,12 @@ import { waitUntilReady } from '../environment/ready.ts';
 import { takeUntold } from '../environment/told.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import type { Execution } from '../runtime/runtime.ts';
+import { leakView, renderLeaks } from './leak-view.ts';
 import { deniedView, summarizeDenied } from './network-view.ts';
 import { type Context, flag, nameArgument, operation } from './operation.ts';
 import { namedSecrets, parseSecrets, secretFacts, secretFileFacts } from './secret-options.ts';
 import { reasons } from './tool.ts';
-import { heldView, leakView, plainStyle, renderHeld, renderLeaks } from './views.ts';
+import { heldView, plainStyle, renderHeld } from './views.ts';
 
 export const exec = operation({
   name: 'exec',

@@ -9,19 +9,9 @@ import { findLeaks } from '../environment/leaks.ts';
 import { startOfWork } from '../environment/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import type { Workplace } from '../environment/workplace.ts';
+import { leakView, renderLeaks } from './leak-view.ts';
 import { flag, nameArgument, operation, type Style } from './operation.ts';
-import {
-  age,
-  type CommitView,
-  commitView,
-  heldView,
-  leakView,
-  renderHeld,
-  renderLeaks,
-  safe,
-  short,
-  trailerOf,
-} from './views.ts';
+import { age, type CommitView, commitView, heldView, renderHeld, safe, short, trailerOf } from './views.ts';
 
 export const log = operation({
   name: 'log',

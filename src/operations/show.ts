@@ -6,6 +6,7 @@ import { mergedState, startOfWork } from '../environment/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { isResolution } from '../environment/resolution/find.ts';
 import { findRuns } from '../environment/runs-elsewhere.ts';
+import { leakView, renderLeaks } from './leak-view.ts';
 import { containersByName, paintState } from './list.ts';
 import { describeNetwork, networkView } from './network-view.ts';
 import { nameArgument, operation, type Style } from './operation.ts';
@@ -18,11 +19,9 @@ import {
   environmentView,
   fileView,
   heldView,
-  leakView,
   mergedView,
   renderAccess,
   renderHeld,
-  renderLeaks,
   renderRuns,
   runsView,
   safe,

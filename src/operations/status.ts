@@ -4,26 +4,16 @@ import { noDenials } from '../domain/network.ts';
 import { knownConflicts } from '../environment/conflicts/known.ts';
 import { readyEnvironments } from '../environment/conflicts/up-to-date.ts';
 import { findEnvironment } from '../environment/find.ts';
-import { findLeaks } from '../environment/leaks.ts';
+import { findLeaks, findLeaksElsewhere } from '../environment/leaks.ts';
 import { denialsOf } from '../environment/network.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { describeCommand, runningExecs } from '../environment/running-execs.ts';
+import { leakElsewhereView, leakView, renderLeaks, renderLeaksElsewhere } from './leak-view.ts';
 import { conflictMark, containersByName, paintState, renderUnknown } from './list.ts';
 import { deniedView, describeNetwork, networkView, renderDenied } from './network-view.ts';
 import { nameArgument, operation, type Style } from './operation.ts';
 import { count } from './show.ts';
-import {
-  accessView,
-  age,
-  environmentView,
-  heldView,
-  leakView,
-  renderAccess,
-  renderHeld,
-  renderLeaks,
-  safe,
-  stateOf,
-} from './views.ts';
+import { accessView, age, environmentView, heldView, renderAccess, renderHeld, safe, stateOf } from './views.ts';
 
 export const status = operation({
   name: 'status',
@@ -43,13 +33,14 @@ export const status = operation({
     const { environment, held, operation: underWay, notImported } = reconciled;
     const { repository, daemon } = workplace;
     const { at } = environment;
-    const [containers, tail, tip, execs, facts, leaks, access] = await Promise.all([
+    const [containers, tail, tip, execs, facts, leaks, leaksElsewhere, access] = await Promise.all([
       containersByName(workplace, [environment]),
       repository.log({ start: at.tip, exclude: [at.head] }),
       repository.readCommit(at.tip),
       runningExecs(repository.commonDirectory, environment.name),
       daemon.facts(),
       findLeaks(workplace, environment),
+      findLeaksElsewhere(workplace, environment),
       accessView(workplace, environment),
     ]);
     const all = (await readyEnvironments(workplace)).map((each) =>
@@ -82,6 +73,8 @@ export const status = operation({
       conflicts: conflictsOf(environment),
       held: heldView(held),
       leaks: leakView(leaks),
+      /** On other branches made inside, and in what amends and rebases left behind. */
+      leaksElsewhere: leakElsewhereView(leaksElsewhere),
       problem: notImported === undefined ? null : `commits inside are not brought out yet: ${notImported.message}`,
     };
   },
@@ -102,6 +95,7 @@ export const status = operation({
       renderAccess(it.access, it.name, style),
       renderHeld(it.held, style),
       renderLeaks(it.leaks, style),
+      renderLeaksElsewhere(it.name, it.leaksElsewhere, style),
     ];
     return parts.filter((part) => part !== '').join('\n');
   },

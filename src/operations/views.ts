@@ -14,7 +14,6 @@ import { isMaterialized } from '../environment/materialize.ts';
 import type { Verdict } from '../environment/merged.ts';
 import { otherName } from '../environment/resolution/conflict.ts';
 import type { Workplace } from '../environment/workplace.ts';
-import type { Leak } from '../git/leaks.ts';
 import type { CommitInfo, FileDiff } from '../git/repository.ts';
 import type { Container } from '../runtime/runtime.ts';
 import type { Style } from './operation.ts';
@@ -99,11 +98,6 @@ export function heldView(held: readonly Held[]) {
 }
 export type HeldView = ReturnType<typeof heldView>;
 
-export function leakView(leaks: readonly Leak[]) {
-  return leaks.map(({ commit, path, detail }) => ({ commit: commit as string, path: textOf(path), detail }));
-}
-export type LeakView = ReturnType<typeof leakView>;
-
 export function changeView(changes: readonly Change[]) {
   return changes.map(({ path, kind, lines }) => ({ path: textOf(path), kind: kind as string, lines: lines ?? null }));
 }
@@ -186,18 +180,6 @@ export function renderHeld(held: HeldView, style: Style): string {
     .map(({ path, detail }) => `  ${style.yellow('held')} ${safe(path)}  ${style.dim(safe(detail))}`);
   const more = held.length > 10 ? [`  … and ${held.length - 10} more (--json lists all)`] : [];
   return [...shown, ...more].join('\n');
-}
-
-export function renderLeaks(leaks: LeakView, style: Style): string {
-  if (leaks.length === 0) return '';
-  const shown = leaks.slice(0, 10).map(({ commit, path, detail }) => {
-    return `  ${style.red('secret?')} ${safe(path)} in commit ${style.yellow(short(commit))}  ${style.dim(safe(detail))}`;
-  });
-  const more = leaks.length > 10 ? [`  … and ${leaks.length - 10} more (--json lists all)`] : [];
-  const hint = style.dim(
-    '  `merge` and `apply` refuse while it is in there: amend the commit inside, or allow the path',
-  );
-  return [...shown, ...more, hint].join('\n');
 }
 
 /** `5 s`, `12 min`, `3 h`, `4 d`. */

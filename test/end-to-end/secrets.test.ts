@@ -122,6 +122,39 @@ it('a key in a commit of the agent is kept and told, and leaves by no door until
   expect(repository.git('log', '-p', 'main')).not.toContain(awsSecret);
 });
 
+it('a token in a commit’s message stays inside; what another branch or a rewrite keeps is told by `status`', async () => {
+  const { repository, cli, create } = sceneOn(sandbox);
+  await create('one');
+  const commit = 'git switch -qc side; echo 1 > w; git add w; git commit -qF -; git switch -q coppice/one';
+  await cli.run(['exec', 'one', '--', 'sh', '-c', commit], { input: `Side, with ${githubToken}` });
+  const side = repository.git('rev-parse', 'refs/coppice/one/heads/side');
+  const detail = 'its message looks like a GitHub token (line 1)';
+  const told = { commit: side, path: null, detail, ref: 'refs/coppice/one/heads/side' };
+  expect(await cli.json(['status', 'one'])).toMatchObject({ leaks: [], leaksElsewhere: [told] });
+  expect((await cli.run(['status', 'one'])).stdout).toMatch(/secret\? commit \w+, kept by refs\S+side .*its message/);
+
+  await cli.run(['exec', 'one', '--', 'git', 'merge', '-q', '--ff-only', 'side']);
+  expect(await cli.json(['status', 'one'])).toMatchObject({
+    leaks: [{ commit: side, path: null, detail }],
+    leaksElsewhere: [],
+  });
+  const before = repository.git('for-each-ref');
+  for (const hand of [['merge'], ['merge', '--squash'], ['merge', '--rebase'], ['land', '--skip-check']]) {
+    const refused = await cli.run([...hand, 'one']);
+    expect(refused.status, hand.join(' ')).toBe(6);
+    expect(refused.stdout + refused.stderr).toContain(side.slice(0, 7));
+    expect(refused.stdout + refused.stderr).not.toContain(githubToken);
+  }
+  expect(repository.git('for-each-ref')).toBe(before);
+  await cli.json(['merge', 'one', '--squash', '-m', 'Said otherwise']);
+  expect(repository.git('log', 'main')).not.toContain(githubToken);
+
+  await cli.run(['exec', 'one', '--', 'sh', '-c', 'git branch -qD side; git commit -q --amend -m Side']);
+  const after = await cli.json<Record<string, unknown>>(['status', 'one']);
+  const kept = { ...told, ref: expect.stringMatching('^refs/coppice/one/tails/') };
+  expect(after).toMatchObject({ leaks: [], leaksElsewhere: [kept] });
+});
+
 it('--allow-secrets hands it on all the same', async () => {
   const { repository, cli, create } = sceneOn(sandbox);
   await create('one');

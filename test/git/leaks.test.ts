@@ -1,4 +1,5 @@
 /** Secrets in commits that are made already, and in changes on their way into an environment, found on objects. */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -17,7 +18,8 @@ import { makeRepository, type TestRepositoryOptions } from '../support/repositor
 import { awsEnvironment, awsSecret, githubToken } from './checkpoint/secrets/made-up.ts';
 
 const name = parseEnvironmentName('one');
-const told = (leaks: readonly Leak[]) => leaks.map(({ commit, path }) => `${commit.slice(0, 7)} ${textOf(path)}`);
+const told = (leaks: readonly Leak[]) =>
+  leaks.map(({ commit, path }) => `${commit.slice(0, 7)} ${path === undefined ? '-' : textOf(path)}`);
 
 /** A repository with `main`, and the branch of an environment checked out. */
 function scene(options: TestRepositoryOptions & { readonly secrets?: 'off' } = {}) {
@@ -78,6 +80,50 @@ test('a merge counts for what it adds itself, not for what it brings from the ta
   repository.git('merge', '-q', '--no-commit', 'main');
   const merge = commit({ extra: awsEnvironment });
   expect(told(await inCommits())).toEqual([`${merge} extra`]);
+});
+
+test('what a commit itself says is searched: its message and the names it was made under, not its signature', async () => {
+  const { repository, inCommits, commit } = scene();
+  commit({ a: '1' });
+  const message = repository.commit(`Deploy\n\nwith ${githubToken}`, { a: '2' }).slice(0, 7);
+  const byToken = [`user.name=${githubToken}`, 'user.email=a@example.org'].flatMap((each) => ['-c', each]);
+  const { GIT_AUTHOR_NAME: _author, GIT_AUTHOR_EMAIL: _email, ...env } = repository.env;
+  execFileSync('git', [...byToken, 'commit', '-q', '--allow-empty', '-m', 'Named'], { cwd: repository.path, env });
+  const named = repository.git('rev-parse', '--short=7', 'HEAD');
+  const signed = `tree ${repository.git('rev-parse', 'HEAD^{tree}')}\nparent ${repository.git('rev-parse', 'HEAD')}
+author A <a@example.org> 1 +0000\ncommitter A <a@example.org> 1 +0000\ngpgsig -----BEGIN\n ${githubToken}\n -----END\n\nSigned\n`;
+  const file = join(repository.directory, 'commit');
+  writeFileSync(file, signed);
+  repository.git('reset', '-q', repository.git('hash-object', '-t', 'commit', '-w', file));
+  const leaks = await inCommits();
+  expect(told(leaks)).toEqual([`${message} -`, `${named} -`]);
+  expect(leaks.map(({ detail }) => detail)).toEqual([
+    'its message looks like a GitHub token (line 3)',
+    expect.stringMatching(/^its header looks like a GitHub token/),
+  ]);
+  expect(await inCommits()).toEqual(leaks);
+  expect(told(await inCommits([], ['COMMIT_EDITMSG']))).toEqual([]);
+});
+
+test('below references each is told with one that keeps it; checkpoints and what the branch has are left out', async () => {
+  const { repository, search, commit, oid } = scene();
+  const refs = 'refs/coppice/one/';
+  const inRefs = () =>
+    search.inRefs({ name, prefixes: [`${refs}heads/`, `${refs}tails/`], without: [oid('main')], allow: [] });
+  const side = commit({ 'side.env': awsEnvironment });
+  repository.git('update-ref', `${refs}heads/deep/side`, 'HEAD');
+  repository.git('update-ref', `${refs}other`, 'HEAD');
+  repository.git('reset', '-q', '--hard', 'main');
+  const trailers = 'Coppice-Environment: one\nCoppice-Cause: edit';
+  const left = commit({ key: githubToken });
+  repository.commit(`add x\n\n${trailers}`, { x: awsEnvironment });
+  repository.git('update-ref', `${refs}tails/1`, 'HEAD');
+  repository.git('reset', '-q', '--hard', 'main');
+  expect((await inRefs()).map((leak) => `${told([leak])} ${leak.ref}`).sort()).toEqual(
+    [`${side} side.env ${refs}heads/deep/side`, `${left} key ${refs}tails/1`].sort(),
+  );
+  repository.git('update-ref', '-d', `${refs}heads/deep/side`);
+  expect(told(await inRefs())).toEqual([`${left} key`]);
 });
 
 test('between two trees only what is left in the end counts', async () => {

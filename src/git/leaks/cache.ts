@@ -6,16 +6,17 @@ import type { BytePath } from '../../domain/byte-path.ts';
 import type { Oid } from '../../domain/oid.ts';
 import { errnoOf } from '../../platform/errno.ts';
 
-export type FoundIn = ReadonlyMap<Oid, readonly { readonly path: BytePath; readonly detail: string }[]>;
+type FoundParts = readonly { readonly path?: BytePath | undefined; readonly detail: string }[];
+export type FoundIn = ReadonlyMap<Oid, FoundParts>;
 
 /** To be changed when the rules are: what was found by others is not believed. */
-const rules = 1;
+const rules = 2;
 
 interface Stored {
   readonly rules: number;
   /** What was searched for. */
   readonly search: string;
-  readonly commits: readonly (readonly [Oid, readonly { readonly path: BytePath; readonly detail: string }[]])[];
+  readonly commits: readonly (readonly [Oid, FoundParts])[];
 }
 
 export async function readFound(file: string, search: string): Promise<FoundIn> {

@@ -2,19 +2,22 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { BytePath } from '../../domain/byte-path.ts';
+import { trailers } from '../../domain/checkpoint.ts';
 import type { EnvironmentName } from '../../domain/environment-name.ts';
-import type { Oid } from '../../domain/oid.ts';
+import { isOid, type Oid } from '../../domain/oid.ts';
 import { breathing } from '../../platform/slices.ts';
 import { openObjectReader } from '../checkpoint/object-reader.ts';
 import { openSecretScanner, type SecretScanner } from '../checkpoint/secrets/scanner.ts';
 import type { SecretSearch } from '../checkpointer.ts';
 import type { HostGit } from '../host-git.ts';
-import type { CommitSearch, Leak, LeakSearch } from '../leaks.ts';
+import type { Leak, LeakSearch } from '../leaks.ts';
 import { treeChanges } from '../merge/tree-changes.ts';
 import { blobsIn, sizesOf } from './blobs.ts';
 import { readFound, writeFound } from './cache.ts';
 import { changedFile, changesOf } from './commit-changes.ts';
-import { examineChanges, type Found, newBlobs } from './examine.ts';
+import { examineChanges, newBlobs } from './examine.ts';
+import { examineCommit, type FoundInCommit } from './examine-commit.ts';
+import { withRefs } from './kept-by.ts';
 
 export interface LeakSearchDependencies {
   readonly git: HostGit;
@@ -32,18 +35,17 @@ export function openLeakSearch(dependencies: LeakSearchDependencies): LeakSearch
     async inCommits(request) {
       const scanner = await openSecretScanner(searchFor(request.allow));
       if (scanner.searchedFor() === '') return [];
-      const commits = await newCommits(dependencies, request);
-      if (commits.length === 0) return [];
-      const file = join(dependencies.cacheOf(request.name), 'leaks.json');
-      const wanted = createHash('sha256').update(scanner.searchedFor()).digest('hex');
-      const known = await readFound(file, wanted);
-      const found = await searchAll(git, scanner, commits, known);
-      // What could not be searched is told, and looked at again the next time.
-      const certain = [...found].filter(([, each]) => each.every((one) => one.certain));
-      if (certain.length > 0) await writeFound(file, wanted, new Map([...known, ...certain]));
-      return commits.flatMap((commit) =>
-        (found.get(commit) ?? known.get(commit) ?? []).map(({ path, detail }): Leak => ({ commit, path, detail })),
-      );
+      const commits = await newCommits(dependencies, [request.head], request.without);
+      return searchRemembering(git, scanner, commits, join(dependencies.cacheOf(request.name), 'leaks.json'));
+    },
+    async inRefs(request) {
+      const scanner = await openSecretScanner(searchFor(request.allow));
+      if (scanner.searchedFor() === '') return [];
+      const globs = request.prefixes.map((prefix) => `--glob=${prefix}*`);
+      const commits = await newCommits(dependencies, [...noCheckpoints, ...globs], request.without);
+      const file = join(dependencies.cacheOf(request.name), 'leaks-elsewhere.json');
+      const leaks = await searchRemembering(git, scanner, commits, file);
+      return leaks.length === 0 ? [] : withRefs(git, leaks, request.prefixes);
     },
     async inText(text) {
       const scanner = await openSecretScanner(searchFor([]));
@@ -65,17 +67,26 @@ export function openLeakSearch(dependencies: LeakSearchDependencies): LeakSearch
   };
 }
 
-/** Oldest first. */
+/** See `isCheckpoint`. */
+const noCheckpoints = [
+  '--invert-grep',
+  '--all-match',
+  `--grep=^${trailers.environment}: `,
+  `--grep=^${trailers.cause}: `,
+];
+
+/** Oldest first. `wanted`: of `git rev-list`. */
 async function newCommits(
   { git, branchPrefix }: LeakSearchDependencies,
-  { head, without }: CommitSearch,
+  wanted: readonly string[],
+  without: readonly Oid[],
 ): Promise<readonly Oid[]> {
   const { stdout } = await git.run([
     'rev-list',
     '--topo-order',
     '--reverse',
     '--ignore-missing',
-    head,
+    ...wanted,
     '--not',
     ...without,
     `--exclude=${branchPrefix}*`,
@@ -91,15 +102,34 @@ async function newCommits(
     .filter((line) => line !== '') as Oid[];
 }
 
+/** Reads only those that nobody has searched for the same yet, as `file` tells. */
+async function searchRemembering(
+  git: HostGit,
+  scanner: SecretScanner,
+  commits: readonly Oid[],
+  file: string,
+): Promise<readonly Leak[]> {
+  if (commits.length === 0) return [];
+  const wanted = createHash('sha256').update(scanner.searchedFor()).digest('hex');
+  const known = await readFound(file, wanted);
+  const found = await searchAll(git, scanner, commits, known);
+  // What could not be searched is told, and looked at again the next time.
+  const certain = [...found].filter(([, each]) => each.every((one) => one.certain));
+  if (certain.length > 0) await writeFound(file, wanted, new Map([...known, ...certain]));
+  return commits.flatMap((commit) =>
+    (found.get(commit) ?? known.get(commit) ?? []).map(({ path, detail }): Leak => ({ commit, path, detail })),
+  );
+}
+
 /** Commits that are not in `known`. */
 async function searchAll(
   git: HostGit,
   scanner: SecretScanner,
   commits: readonly Oid[],
   known: ReadonlyMap<Oid, unknown>,
-): Promise<ReadonlyMap<Oid, readonly Found[]>> {
+): Promise<ReadonlyMap<Oid, readonly FoundInCommit[]>> {
   const unknown = commits.filter((commit) => !known.has(commit));
-  const found = new Map<Oid, readonly Found[]>();
+  const found = new Map<Oid, readonly FoundInCommit[]>();
   if (unknown.length === 0) return found;
   const reader = openObjectReader(git);
   const breathe = breathing();
@@ -108,12 +138,19 @@ async function searchAll(
       const sizes = await sizesOf(git, newBlobs(page.flatMap(({ files }) => files)));
       for (const { commit, files } of page) {
         await breathe();
-        const parent = (await reader.read(`${commit}^1`))?.oid;
-        found.set(commit, await examineChanges(scanner, blobsIn(git, reader, sizes, parent), files));
+        const content = (await reader.read(commit))?.content ?? Buffer.alloc(0);
+        const inFiles = await examineChanges(scanner, blobsIn(git, reader, sizes, firstParent(content)), files);
+        found.set(commit, [...inFiles, ...(await examineCommit(scanner, content))]);
       }
     }
   } finally {
     await reader.close();
   }
   return found;
+}
+
+/** The object's own words, which no graft or replacement changes. */
+function firstParent(commit: Buffer): Oid | undefined {
+  const [, parent = ''] = /^tree [0-9a-f]+\nparent ([0-9a-f]+)\n/.exec(commit.toString('latin1', 0, 200)) ?? [];
+  return isOid(parent) ? parent : undefined;
 }

@@ -2,7 +2,7 @@
  * Runs the project's check command on a commit, in a worktree and container of its own, and remembers the result: for the
  * same files, command and spec it is the same.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -46,8 +46,8 @@ export async function runCheck(
   signal: AbortSignal,
 ): Promise<Checked> {
   const file = cacheFile(workplace, request);
-  const known = request.cache ? await recall(file) : undefined;
-  if (known !== undefined) return { ...known, cached: true };
+  const known = await knownCheck(workplace, request);
+  if (known !== undefined) return known;
   const begun = performance.now();
   const title = `check: ${request.command}`;
   const { end, output } = await inThrowAway(workplace, { ...request, title }, report, signal, (inside) =>
@@ -60,6 +60,12 @@ export async function runCheck(
   // A time-out or a kill (memory, a signal) says as much about the machine as about the files.
   if (!end.timedOut && exit <= 128) await remember(file, checked);
   return { ...checked, cached: false };
+}
+
+/** What an earlier one found, where that counts. */
+export async function knownCheck(workplace: Workplace, request: CheckRequest): Promise<Checked | undefined> {
+  const known = request.cache ? await recall(cacheFile(workplace, request)) : undefined;
+  return known === undefined ? undefined : { ...known, cached: true };
 }
 
 async function runInside(
@@ -115,7 +121,7 @@ const most = 500;
 
 async function remember(file: string, checked: Remembered): Promise<void> {
   const directory = join(file, '..');
-  const draft = `${file}.${process.pid}`;
+  const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
   try {
     await mkdir(directory, { recursive: true });
     await writeFile(draft, JSON.stringify(checked));

@@ -172,6 +172,7 @@ export interface RunOptions {
   readonly timeoutSeconds?: number;
   readonly workdir?: string;
   readonly root?: boolean;
+  readonly signal?: AbortSignal;
   /** Bytes of stdout to keep. Default 1 MiB. */
   readonly atMost?: number;
 }

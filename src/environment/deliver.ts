@@ -12,7 +12,8 @@ import type { Reconciled } from './reconcile.ts';
 import type { Workplace } from './workplace.ts';
 
 /** Retries when the branch moves meanwhile: the merge is computed anew against where it is then. */
-export async function mergeInto(workplace: Workplace, start: Environment, request: MergeRequest): Promise<Merged> {
+export async function mergeInto(workplace: Workplace, start: Environment, asked: MergeRequest): Promise<Merged> {
+  const request = { ...asked, memory: asked.memory ?? new Map() };
   const { looked, part } = await refuseConflict(workplace, start, request);
   const { held } = looked;
   const environment = await withCommittedTail(workplace, looked, request);

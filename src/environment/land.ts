@@ -1,43 +1,53 @@
 /**
- * Lands many environments at once: merges them one into the other on objects, has the project's check look at the result in
- * a throw-away container, sorts out who breaks it, and moves the branch once, to just what was checked.
+ * Lands many environments at once: merges them one into the other on objects, has the project's hooks and its check look at
+ * the result in containers, sorts out who breaks it, and moves the branch once, to just what was checked.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { ResolvedSpec } from '../domain/environment.ts';
 import type { EnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { type RefName, shortName } from '../domain/ref-name.ts';
+import type { RunsElsewhere } from '../domain/runs-elsewhere.ts';
 import type { Spec } from '../domain/spec.ts';
-import { type Checked, runCheck } from './check.ts';
-import { commitTail } from './commit.ts';
-import { readEnvironment } from './find.ts';
-import { sortOut } from './guilty.ts';
 import { type Candidate, choose, lookInto, type Refused } from './land-candidates.ts';
-import { type Conflicted, chainOf, type Link, type Linked, whoConflicts } from './land-chain.ts';
-import { refuseUnfit } from './land-unfit.ts';
-import { authorOf } from './starting-point.ts';
+import { type Conflicted, chainOf, type Line, type Link, type Linked, whoConflicts } from './land-chain.ts';
+import { type Checks, type Failed, type Ground, openChecks, said } from './land-checks.ts';
+import { commitTails, noteSquashed, written } from './land-deliver.ts';
+import { type Hooked, type LineHooks, lineHooks } from './land-hooks.ts';
+import { type Looked, lookForUnfit } from './land-unfit.ts';
+import type { HooksRun } from './merge-hooks.ts';
 import type { Report, Workplace } from './workplace.ts';
 
 export interface LandRequest {
   readonly names: readonly string[];
   readonly into: RefName | undefined;
+  /** One plain commit of each instead of a merge. */
+  readonly squash: boolean;
   /** `null`: none, whatever the repository's file says. */
   readonly check: string | null | undefined;
   /** What the check runs in; else what the environments run in, if that is the same for all. */
   readonly flags: Spec;
   readonly timeoutSeconds: number;
   readonly cache: boolean;
+  /** Containers that checks and hooks run in at one time. */
+  readonly jobs: number;
   readonly dryRun: boolean;
+  /** Leaves out the repository's hooks. */
+  readonly noVerify: boolean;
+  /** Conflicts that were resolved before are resolved so again. */
+  readonly useResolutions: boolean;
   readonly allowMarkers: boolean;
   readonly allowSecrets: boolean;
+  readonly refuseRuns: boolean;
+  /** Told, before anything moves, what of each will run on the host or in CI. */
+  readonly onRuns: (name: EnvironmentName, runs: readonly RunsElsewhere[]) => void;
 }
 
-export interface Failed {
-  readonly name: EnvironmentName;
-  /** Environments it only fails together with; they land. */
-  readonly with: readonly EnvironmentName[];
-  readonly checked: Checked;
+export interface LandedOne extends Link {
+  readonly hooks: HooksRun['ran'];
+  readonly hookOutput: string;
+  /** What of it runs on the host or in CI. */
+  readonly runs: readonly RunsElsewhere[];
 }
 
 export interface Landed {
@@ -45,7 +55,7 @@ export interface Landed {
   readonly before: Oid;
   readonly after: Oid;
   readonly worktree: string | null;
-  readonly landed: readonly Link[];
+  readonly landed: readonly LandedOne[];
   readonly failed: readonly Failed[];
   readonly conflicts: readonly Conflicted[];
   readonly refused: readonly Refused[];
@@ -85,6 +95,17 @@ function restless(into: RefName): CoppiceError {
 
 type Attempted = Landed | { readonly again: readonly Candidate[] };
 
+/** A line that everybody on it may land with, and what was found out on the way. */
+interface Settled {
+  readonly chain: Linked;
+  readonly failed: readonly Failed[];
+  readonly refused: readonly Refused[];
+  readonly looked: Looked;
+  readonly hooked: Hooked;
+}
+
+const noHooks: Hooked = { runs: new Map(), refused: [] };
+
 /** One call of `land`, over its attempts. */
 class Landing {
   readonly refused: Refused[] = [];
@@ -93,9 +114,10 @@ class Landing {
   readonly #into: RefName;
   readonly #report: Report;
   readonly #signal: AbortSignal;
-  readonly #results = new Map<Oid, Checked>();
-  #run = 0;
-  #known = 0;
+  readonly #checks: Checks;
+  readonly #hooks: LineHooks;
+  readonly #help: Line['help'];
+  readonly #told = new Set<EnvironmentName>();
 
   constructor(workplace: Workplace, request: LandRequest, into: RefName, report: Report, signal: AbortSignal) {
     this.#workplace = workplace;
@@ -103,62 +125,89 @@ class Landing {
     this.#into = into;
     this.#report = report;
     this.#signal = signal;
+    const { jobs, squash, timeoutSeconds, cache, useResolutions } = request;
+    this.#checks = openChecks(workplace, { into, jobs, timeoutSeconds, cache, report, signal });
+    this.#hooks = lineHooks(workplace, { squash, jobs, signal });
+    this.#help = { useResolutions, memory: new Map(), signal };
   }
 
   async attempt(start: readonly Candidate[]): Promise<Attempted> {
-    const { repository } = this.#workplace;
     const into = this.#into;
-    const before = await repository.readRef(into);
+    const before = await this.#workplace.repository.readRef(into);
     if (before === undefined) throw noBranch(into);
     const ground = await this.#groundOf(before, start);
-    const { fit, refused, first } = await this.#fitting(before, start);
-    const failed: Failed[] = [];
-    let rest = fit;
-    let chain = first;
-    // Whoever conflicted with one that does not land gets another chance; what is known by then is not checked again.
-    while (ground !== undefined && chain.links.length > 0) {
-      const sorted = await this.#sortOut(before, chain, ground);
-      failed.push(...sorted.failed);
-      if (sorted.failed.length === 0) break;
-      const out = new Set(failed.map(({ name }) => name));
-      rest = rest.filter(({ environment }) => !out.has(environment.name));
-      chain = await this.#chain(before, rest);
-    }
-    const conflicts = await whoConflicts(this.#workplace, into, before, chain);
-    const answer = {
+    const settled = await this.#settle(before, start, ground);
+    const { chain, failed, refused } = settled;
+    const answer: Landed = {
       into,
       before,
       after: before,
       worktree: null,
-      landed: chain.links,
+      landed: landedOf(chain.links, settled),
       failed,
-      conflicts,
+      conflicts: await whoConflicts(this.#workplace, into, before, chain),
       refused: [...this.refused, ...refused],
       contained: chain.contained,
       check: ground?.command,
-      checks: { run: this.#run, known: this.#known },
+      checks: this.#checks.counts(),
     };
+    this.#tellRuns(answer.landed);
     if (this.#request.dryRun || chain.links.length === 0) return answer;
-    return this.#deliver(before, chain, start, answer);
+    return this.#deliver(before, settled, start, answer);
   }
 
-  /** Those with nothing in them that should not get on a branch, and their merge. */
-  async #fitting(before: Oid, start: readonly Candidate[]) {
-    const chain = await this.#chain(before, start);
-    const { allowMarkers, allowSecrets } = this.#request;
-    const refused = await refuseUnfit(this.#workplace, this.#into, before, chain, { allowMarkers, allowSecrets });
-    if (refused.length === 0) return { fit: start, refused, first: chain };
-    const out = new Set(refused.map(({ name }) => name));
-    const fit = start.filter(({ environment }) => !out.has(environment.name));
-    return { fit, refused, first: await this.#chain(before, fit) };
+  /** Puts out whoever may not land, one reason after the other, until nobody has to go any more. */
+  async #settle(before: Oid, start: readonly Candidate[], ground: Ground | undefined): Promise<Settled> {
+    const refused: Refused[] = [];
+    const failed: Failed[] = [];
+    for (let rest = start; ; ) {
+      const chain = await this.#chain(before, rest);
+      // Whoever conflicted with one that does not land gets another chance; what is known by then is not checked again.
+      const without = (gone: readonly { readonly name: EnvironmentName }[]) => {
+        const out = new Set(gone.map(({ name }) => name));
+        return rest.filter(({ environment }) => !out.has(environment.name));
+      };
+      const looked = await lookForUnfit(this.#workplace, this.#line(before), chain, this.#request);
+      const unfit = [...chain.impossible, ...looked.refused];
+      const hooked = unfit.length > 0 ? noHooks : await this.#runHooks(chain, before);
+      const stay = [...unfit, ...hooked.refused];
+      if (stay.length > 0) {
+        refused.push(...stay);
+        rest = without(stay);
+        continue;
+      }
+      const found = await this.#whoFails(before, chain, ground);
+      if (found.length === 0) return { chain, failed, refused, looked, hooked };
+      failed.push(...found);
+      rest = without(found);
+    }
+  }
+
+  #line(before: Oid): Line {
+    return { into: this.#into, before, squash: this.#request.squash, help: this.#help };
   }
 
   #chain(before: Oid, candidates: readonly Candidate[]): Promise<Linked> {
-    return chainOf(this.#workplace, this.#into, before, candidates);
+    return chainOf(this.#workplace, this.#line(before), candidates);
+  }
+
+  async #runHooks(chain: Linked, before: Oid): Promise<Hooked> {
+    const { noVerify, dryRun } = this.#request;
+    return noVerify || dryRun ? noHooks : this.#hooks.run(chain, before);
+  }
+
+  async #whoFails(before: Oid, chain: Linked, ground: Ground | undefined): Promise<readonly Failed[]> {
+    if (ground === undefined || chain.links.length === 0) return [];
+    const linkUp = (links: readonly Link[]) =>
+      this.#chain(
+        before,
+        links.map(({ candidate }) => candidate),
+      );
+    return this.#checks.whoFails({ before, chain, ground, linkUp });
   }
 
   /** The command, and what it runs in. Both as the branch says, never as an agent may have changed them in its own. */
-  async #groundOf(before: Oid, candidates: readonly Candidate[]) {
+  async #groundOf(before: Oid, candidates: readonly Candidate[]): Promise<Ground | undefined> {
     const { check, flags, dryRun } = this.#request;
     const workplace = this.#workplace;
     if (check === null || dryRun) return undefined;
@@ -172,50 +221,23 @@ class Landing {
     return { command, spec };
   }
 
-  async #sortOut(before: Oid, chain: Linked, ground: { command: string; spec: ResolvedSpec }) {
-    const { target, names } = { target: shortName(this.#into), names: chain.links };
-    const passes = async (links: readonly Link[]) => (await this.#check(before, links, ground)).passed;
-    const { guilty, failsWithout } = await sortOut(names, passes);
-    if (failsWithout) {
-      const { output, exit } = await this.#check(before, [], ground);
-      throw new CoppiceError('failed', 'check-fails-without', `${ground.command} fails on ${target} itself.`, {
-        hint: `Nothing was landed: nobody can tell who breaks what is broken already. Mend ${target}, or land without the check: --skip-check.`,
-        data: { into: target, check: ground.command, exit, output },
-      });
+  #tellRuns(landed: readonly LandedOne[]): void {
+    for (const { name, runs } of landed) {
+      if (runs.length > 0 && !this.#told.has(name)) this.#request.onRuns(name, runs);
+      this.#told.add(name);
     }
-    const failed: Failed[] = [];
-    for (const { item, with: partners } of guilty) {
-      const checked = await this.#check(before, [...partners, item], ground);
-      failed.push({ name: item.name, with: partners.map(({ name }) => name), checked });
-    }
-    return { failed };
   }
 
-  async #check(before: Oid, links: readonly Link[], ground: { command: string; spec: ResolvedSpec }): Promise<Checked> {
-    const candidates = links.map(({ candidate }) => candidate);
-    const { after } = links.length === 0 ? { after: before } : await this.#chain(before, candidates);
-    const { tree } = await this.#workplace.repository.readCommit(after);
-    const known = this.#results.get(tree);
-    if (known !== undefined) return known;
-    const what = links.length === 0 ? shortName(this.#into) : said(links.map(({ name }) => name));
-    const { cache, timeoutSeconds } = this.#request;
-    const request = { commit: after, tree, base: before, ...ground, timeoutSeconds, cache };
-    this.#report(`checking ${what} …`);
-    const checked = await runCheck(this.#workplace, request, this.#report, this.#signal);
-    if (checked.cached) this.#known += 1;
-    else this.#run += 1;
-    this.#report(`  ${checked.passed ? 'passed' : `failed (exit ${checked.exit})`}, ${timeOf(checked)}`);
-    this.#results.set(tree, checked);
-    return checked;
-  }
-
-  async #deliver(before: Oid, chain: Linked, all: readonly Candidate[], answer: Landed): Promise<Attempted> {
-    const committed = await this.#commitTails(chain);
-    if (committed.refused.length > 0) {
-      this.refused.push(...committed.refused);
-      const out = new Set(committed.refused.map(({ name }) => name));
-      return { again: all.filter(({ environment }) => !out.has(environment.name)).map(committed.now) };
-    }
+  async #deliver(
+    before: Oid,
+    { chain, looked }: Settled,
+    all: readonly Candidate[],
+    answer: Landed,
+  ): Promise<Attempted> {
+    const { allowMarkers, noVerify, squash } = this.#request;
+    const into = this.#into;
+    const committed = await commitTails(this.#workplace, chain, { into, allowMarkers, noVerify });
+    if (committed.refused.length > 0) return this.#without(committed.refused, all.map(committed.now));
     const last = committed.moved
       ? await this.#chain(
           before,
@@ -224,17 +246,26 @@ class Landing {
       : chain;
     // A hook changed files, or somebody went on working: what lands must be what was checked.
     if (!(await this.#sameFiles(last, chain))) return { again: all.map(committed.now) };
+    const hooked = await this.#runHooks(last, before);
+    if (hooked.refused.length > 0) return this.#without(hooked.refused, all.map(committed.now));
     if (this.#signal.aborted) throw new CoppiceError('interrupted', 'interrupted', 'Nothing was landed.');
-    const after = await this.#signed(before, last);
+    const after = await written(this.#workplace, before, last, hooked);
     const reason = `coppice: land ${said(last.links.map(({ name }) => name))}`;
     try {
-      const { worktree } = await this.#workplace.merging.advance(this.#into, before, after.commit, reason);
-      return { ...answer, after: after.commit, worktree, landed: after.links };
+      const { worktree } = await this.#workplace.merging.advance(into, before, after.commit, reason);
+      if (squash) await noteSquashed(this.#workplace, into, before, after.links);
+      return { ...answer, after: after.commit, worktree, landed: landedOf(after.links, { looked, hooked }) };
     } catch (error) {
       if (!hasCode(error, 'ref-moved')) throw error;
-      this.#report(`${shortName(this.#into)} has moved on: once more`);
+      this.#report(`${shortName(into)} has moved on: once more`);
       return { again: all.map(committed.now) };
     }
+  }
+
+  #without(refused: readonly Refused[], all: readonly Candidate[]): Attempted {
+    this.refused.push(...refused);
+    const out = new Set(refused.map(({ name }) => name));
+    return { again: all.filter(({ environment }) => !out.has(environment.name)) };
   }
 
   async #sameFiles(one: Linked, other: Linked): Promise<boolean> {
@@ -243,64 +274,17 @@ class Landing {
     const [left, right] = await this.#workplace.repository.readCommits([one.after, other.after]);
     return left?.tree === right?.tree;
   }
-
-  /** What lands carries no checkpoint, as with `merge`. */
-  async #commitTails(chain: Linked) {
-    const workplace = this.#workplace;
-    const newer = new Map<EnvironmentName, Candidate>();
-    const refused: Refused[] = [];
-    for (const { candidate } of chain.links) {
-      const { environment } = candidate;
-      if (environment.at.tip === environment.at.head) continue;
-      try {
-        const message = environment.record.title ?? `Work of ${environment.name}`;
-        const author = await authorOf(workplace);
-        const markers = this.#request.allowMarkers ? ('allow' as const) : { newTo: this.#into };
-        const done = await commitTail(workplace, environment, { message, author, noVerify: false, markers });
-        newer.set(environment.name, { ...candidate, environment: done.environment, held: done.held });
-      } catch (error) {
-        if (!(error instanceof CoppiceError)) throw error;
-        const now = hasCode(error, 'nothing-to-commit')
-          ? await readEnvironment(workplace, environment.name)
-          : undefined;
-        if (now === undefined) refused.push({ name: environment.name, error });
-        else newer.set(environment.name, { ...candidate, environment: now });
-      }
-    }
-    const now = (candidate: Candidate) => newer.get(candidate.environment.name) ?? candidate;
-    return { now, refused, moved: newer.size > 0 };
-  }
-
-  /** The same commits once more with the user's signature, where they want one. */
-  async #signed(before: Oid, chain: Linked): Promise<{ readonly commit: Oid; readonly links: readonly Link[] }> {
-    const { repository } = this.#workplace;
-    if ((await repository.config('commit.gpgSign')) !== 'true') return { commit: chain.after, links: chain.links };
-    let commit = before;
-    const links: Link[] = [];
-    for (const link of chain.links) {
-      const { tree, parents, author, committer, message } = await repository.readCommit(link.commit);
-      commit = await repository.writeCommit({
-        tree,
-        parents: [commit, ...parents.slice(1)],
-        author,
-        committer,
-        message,
-        sign: true,
-      });
-      links.push({ ...link, commit });
-    }
-    return { commit, links };
-  }
 }
 
-function timeOf({ cached, seconds }: Checked): string {
-  return cached ? 'as known' : `${seconds} s`;
-}
-
-/** `a, b and 3 more`. */
-function said(names: readonly string[]): string {
-  const shown = names.slice(0, 4).join(', ');
-  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
+function landedOf(
+  links: readonly Link[],
+  { looked, hooked }: Pick<Settled, 'looked' | 'hooked'>,
+): readonly LandedOne[] {
+  return links.map((link) => {
+    const run = hooked.runs.get(link.name);
+    const runs = looked.runs.get(link.name) ?? [];
+    return { ...link, hooks: run?.ran ?? 'not-run', hookOutput: run?.output ?? '', runs };
+  });
 }
 
 function noBranch(into: RefName): CoppiceError {

@@ -122,8 +122,7 @@ async function merged(
   const hooks = request.noVerify
     ? { ...noHooks, message }
     : await runMergeHooks(workplace, environment, {
-        draft: await write(message, false),
-        before,
+        draft: async () => ({ commit: await write(message, false), before }),
         theirs: linear ? undefined : theirs,
         message,
       });

@@ -5,43 +5,56 @@ import { type RefName, shortName } from '../domain/ref-name.ts';
 import type { Conflict, MergeOptions, MergeOutcome } from '../git/merging.ts';
 import { conflictView } from './conflict-view.ts';
 import type { Environment } from './environment.ts';
-import { mergeInside, type ResolvedInside, type Sides } from './merge-inside.ts';
+import { type InsideOptions, type MergedInside, mergeInside, type ResolvedInside, type Sides } from './merge-inside.ts';
 import type { MergeRequest } from './merge-request.ts';
 import { type MergeStart, mergeFrom } from './merge-start.ts';
 import { withResolutions } from './resolution/use.ts';
 import type { Workplace } from './workplace.ts';
 
-interface Meeting {
+export interface Meeting {
   readonly start: MergeStart | undefined;
   readonly before: Oid;
   readonly theirs: Oid;
 }
 
-/**
- * Where merge-tree leaves conflicts the container's own means are asked, then, if wished, what is remembered; throws
- * `merge-conflict` for what is left.
- */
+/** Throws `merge-conflict` for what nothing else resolves. */
 export async function resolvedOrRefused(
   workplace: Workplace,
   environment: Environment,
-  { into, useResolutions }: MergeRequest,
-  outcome: MergeOutcome,
-  { start, before, theirs }: Meeting,
+  { into, useResolutions, memory }: MergeRequest,
+  computed: MergeOutcome,
+  meeting: Meeting,
 ): Promise<{
   readonly outcome: Extract<MergeOutcome, { kind: 'clean' }>;
   readonly resolved: readonly ResolvedInside[];
 }> {
-  if (outcome.kind === 'clean') return { outcome, resolved: [] };
+  const options = { useResolutions, memory };
+  const { outcome, resolved, output } = await helped(workplace, environment, computed, meeting, options);
+  if (outcome.kind === 'conflict') throw conflict(environment, into, outcome.conflicts, output);
+  return { outcome, resolved };
+}
+
+export interface HelpOptions extends InsideOptions {
+  /** Whether what is remembered counts. */
+  readonly useResolutions?: boolean | undefined;
+}
+
+/** Where merge-tree leaves conflicts the container's own means are asked, then, if wished, what is remembered. */
+export async function helped(
+  workplace: Workplace,
+  environment: Environment,
+  outcome: MergeOutcome,
+  { start, before, theirs }: Meeting,
+  { useResolutions = false, ...options }: HelpOptions,
+): Promise<MergedInside> {
   const sides = sidesOf(start, before, theirs);
-  if (sides === undefined) throw conflict(environment, into, outcome.conflicts);
-  const inside = await mergeInside(workplace, environment, outcome, sides);
-  if (inside.outcome.kind === 'clean') return { outcome: inside.outcome, resolved: inside.resolved };
-  if (!useResolutions) throw conflict(environment, into, inside.outcome.conflicts, inside.output);
-  const again = (options: MergeOptions) => mergeFrom(workplace, start, before, theirs, options);
+  if (outcome.kind === 'clean' || sides === undefined) return { outcome, resolved: [], output: '' };
+  const inside = await mergeInside(workplace, environment, outcome, sides, options);
+  if (inside.outcome.kind === 'clean' || !useResolutions) return inside;
+  const again = (style: MergeOptions) => mergeFrom(workplace, start, before, theirs, style);
   const used = await withResolutions(workplace, inside.outcome, again);
-  if (used.outcome.kind === 'conflict') throw conflict(environment, into, used.outcome.conflicts, inside.output);
   const remembered = used.paths.map((path) => ({ path, by: 'remembered resolution' as const, command: null }));
-  return { outcome: used.outcome, resolved: [...inside.resolved, ...remembered] };
+  return { ...inside, outcome: used.outcome, resolved: [...inside.resolved, ...remembered] };
 }
 
 function sidesOf(start: MergeStart | undefined, before: Oid, theirs: Oid): Sides | undefined {

@@ -11,12 +11,12 @@ import { scratchScript } from './scratch-script.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface HookRequest {
-  /** The commit as it would be made: its tree is what the hooks see, its first parent what HEAD is. */
-  readonly draft: Oid;
-  readonly before: Oid;
+  /** The commit as it would be made: its tree is what the hooks see, its first parent what HEAD is. Asked where there are hooks. */
+  readonly draft: () => Promise<{ readonly commit: Oid; readonly before: Oid }>;
   /** The commit merged; undefined for a squash, which is no merge to git. */
   readonly theirs: Oid | undefined;
   readonly message: string;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface HooksRun {
@@ -62,7 +62,7 @@ cat "$work/message" >&3
 export async function runMergeHooks(
   workplace: Workplace,
   environment: Environment,
-  { draft, before, theirs, message }: HookRequest,
+  { draft: drafted, theirs, message, signal }: HookRequest,
 ): Promise<HooksRun> {
   const untouched = { message, output: '' };
   const runtime = await workplace.runtime(environment.record.spec.runtime);
@@ -75,10 +75,12 @@ export async function runMergeHooks(
     environment: { COPPICE_HOOKS: hooks },
   });
   if (look.status === noHooks) return { ran: 'none', ...untouched };
+  const { commit: draft, before } = await drafted();
   await workplace.transport.push(pipeInto(runtime, container.id), layout.git, draft, candidateRef);
   const done = await runInside(runtime, container.id, ['sh', '-c', runScript], {
     workdir: layout.tree,
     timeoutSeconds: 1800,
+    ...(signal === undefined ? {} : { signal }),
     environment: {
       COPPICE_DRAFT: draft,
       COPPICE_BEFORE: before,

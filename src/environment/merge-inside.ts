@@ -3,7 +3,7 @@
  * the like), and the commands by which the spec makes lock files anew. Only what conflicts is taken over from inside.
  */
 import { textOf } from '../domain/byte-path.ts';
-import type { FileMode } from '../domain/change.ts';
+import type { TreeEntry } from '../domain/change.ts';
 import { countConflicts } from '../domain/conflict-markers.ts';
 import type { Oid } from '../domain/oid.ts';
 import { parsePathPattern } from '../domain/path-pattern.ts';
@@ -27,6 +27,14 @@ export interface MergedInside {
   readonly resolved: readonly ResolvedInside[];
   /** What commands and drivers wrote. */
   readonly output: string;
+}
+
+/** What was resolved inside already, by environment and the files of all sides: nothing runs twice for the same. */
+export type InsideMemory = Map<string, Promise<FoundInside>>;
+
+export interface InsideOptions {
+  readonly memory?: InsideMemory | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Sides {
@@ -73,38 +81,70 @@ export async function mergeInside(
   environment: Environment,
   outcome: MergeOutcome,
   sides: Sides,
+  { memory = new Map(), signal }: InsideOptions = {},
 ): Promise<MergedInside> {
   const unchanged = { outcome, resolved: [], output: '' };
   if (outcome.kind === 'clean') return unchanged;
   const candidates = outcome.conflicts.filter(isOfContents);
   if (candidates.length === 0) return unchanged;
-  const runtime = await workplace.runtime(environment.record.spec.runtime);
-  const container = await findContainer(workplace, environment);
-  if (container?.state !== 'running' || !(await hasGit(runtime, container))) return unchanged;
-  const commands = commandsFor(environment, candidates);
-  const look = await runInside(runtime, container.id, ['sh', '-c', lookScript]);
-  if (commands.length === 0 && look.status === nothing) return unchanged;
-  const { entries, output } = await runMerge(workplace, environment, { runtime, container }, sides, commands);
-  const edits = await takeOver(workplace, environment, { runtime, container }, candidates, entries);
-  if (edits.length === 0) return { ...unchanged, output };
-  const tree = await workplace.repository.editTree(outcome.tree, edits);
-  const done = new Set(edits.map(({ path }) => path));
+  const key = await keyOf(workplace, environment, sides);
+  const found = memory.get(key) ?? resolveInside(workplace, environment, candidates, sides, signal);
+  memory.set(key, found);
+  const { edits, output } = await found;
+  const taken = edits.filter((edit) => candidates.some(({ path }) => path === edit.path));
+  if (taken.length === 0) return { ...unchanged, output };
+  const tree = await workplace.repository.editTree(outcome.tree, taken);
+  const done = new Set(taken.map(({ path }) => path));
   const left = outcome.conflicts.filter(({ path }) => !done.has(path));
-  const commandOf = new Map(commands.map(({ path, command }) => [path, command]));
-  const resolved = edits.map(({ path }) => {
-    const command = commandOf.get(textOf(path)) ?? null;
-    return {
-      path: textOf(path),
-      by: command === null ? ('merge driver' as const) : ('regenerated' as const),
-      command,
-    };
-  });
+  const resolved = taken.map(({ path, command }) => ({
+    path: textOf(path),
+    by: command === null ? ('merge driver' as const) : ('regenerated' as const),
+    command,
+  }));
   return {
     outcome: left.length === 0 ? { kind: 'clean', tree } : { ...outcome, tree, conflicts: left },
     resolved,
     output,
   };
 }
+
+async function keyOf({ repository }: Workplace, { name }: Environment, { base, ours, theirs }: Sides): Promise<string> {
+  // Files, not commits: the tail may have become a commit meanwhile.
+  const trees = await Promise.all([base, ours, theirs].map((each) => repository.editTree(each, [])));
+  return [name, ...trees].join(' ');
+}
+
+interface FoundInside {
+  readonly edits: readonly {
+    readonly path: Conflict['path'];
+    readonly entry: TreeEntry;
+    /** The command that made it anew; null for a driver. */
+    readonly command: string | null;
+  }[];
+  readonly output: string;
+}
+
+async function resolveInside(
+  workplace: Workplace,
+  environment: Environment,
+  candidates: readonly Conflict[],
+  sides: Sides,
+  signal: AbortSignal | undefined,
+): Promise<FoundInside> {
+  const runtime = await workplace.runtime(environment.record.spec.runtime);
+  const container = await findContainer(workplace, environment);
+  if (container?.state !== 'running' || !(await hasGit(runtime, container))) return nothingFound;
+  const commands = commandsFor(environment, candidates);
+  const look = await runInside(runtime, container.id, ['sh', '-c', lookScript]);
+  if (commands.length === 0 && look.status === nothing) return nothingFound;
+  const inside = { runtime, container };
+  const { entries, output } = await runMerge(workplace, environment, inside, { sides, commands, signal });
+  const edits = await takeOver(workplace, environment, inside, candidates, entries);
+  const commandOf = new Map(commands.map(({ path, command }) => [path, command]));
+  return { edits: edits.map((edit) => ({ ...edit, command: commandOf.get(textOf(edit.path)) ?? null })), output };
+}
+
+const nothingFound: FoundInside = { edits: [], output: '' };
 
 /** Both sides have a file there, of the same mode: what a driver or command may decide. */
 function isOfContents({ ours, theirs }: Conflict): boolean {
@@ -133,8 +173,15 @@ async function runMerge(
   workplace: Workplace,
   environment: Environment,
   { runtime, container }: Inside,
-  { base, ours, theirs }: Sides,
-  commands: ReturnType<typeof commandsFor>,
+  {
+    sides: { base, ours, theirs },
+    commands,
+    signal,
+  }: {
+    readonly sides: Sides;
+    readonly commands: ReturnType<typeof commandsFor>;
+    readonly signal: AbortSignal | undefined;
+  },
 ) {
   const { repository, transport } = workplace;
   const layout = await layoutOf(workplace, environment, runtime);
@@ -157,6 +204,7 @@ async function runMerge(
     timeoutSeconds: 1800,
     environment: { COPPICE_OURS: left, COPPICE_THEIRS: right },
     atMost: largest,
+    ...(signal === undefined ? {} : { signal }),
   });
   return {
     entries: done.status === 0 ? parseEntries(done.stdout) : new Map<string, Entry>(),
@@ -190,7 +238,7 @@ async function takeOver(
   entries: ReadonlyMap<string, Entry>,
 ) {
   const { tree: workdir } = await layoutOf(workplace, environment, runtime);
-  const edits: { path: Conflict['path']; entry: { mode: FileMode; oid: Oid } }[] = [];
+  const edits: { path: Conflict['path']; entry: TreeEntry }[] = [];
   for (const { path, ours } of candidates) {
     const entry = entries.get(path);
     if (entry === undefined || ours === undefined) continue;

@@ -9,7 +9,7 @@ export interface MergeMessageFacts {
   /** Not all of the environment's work. */
   readonly part: boolean;
   /** What it brings, newest first. */
-  readonly commits: readonly CommitInfo[];
+  readonly commits: readonly Pick<CommitInfo, 'message'>[];
 }
 
 export function mergeMessage(

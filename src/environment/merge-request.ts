@@ -5,7 +5,7 @@ import type { RefName } from '../domain/ref-name.ts';
 import type { RunsElsewhere } from '../domain/runs-elsewhere.ts';
 import type { Environment } from './environment.ts';
 import type { HooksRun } from './merge-hooks.ts';
-import type { ResolvedInside } from './merge-inside.ts';
+import type { InsideMemory, ResolvedInside } from './merge-inside.ts';
 import type { Selection } from './merge-part.ts';
 
 export type Strategy = 'merge' | 'squash' | 'rebase' | 'ff-only';
@@ -22,6 +22,8 @@ export interface MergeRequest {
   readonly noVerify?: boolean;
   /** Conflicts that were resolved before are resolved so again. */
   readonly useResolutions?: boolean;
+  /** What was resolved inside before the environment's tail became a commit. */
+  readonly memory?: InsideMemory;
   /** Only this; the rest stays. Not with `ff-only`. */
   readonly selection?: Selection;
   /** Told, before anything moves, what will run on the host or in CI after the merge; may throw. */

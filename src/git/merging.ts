@@ -86,6 +86,24 @@ export type ChainStep =
   | { readonly kind: 'contained' }
   | Exclude<PairOutcome, { kind: 'clean' }>;
 
+export interface ChainRequest {
+  readonly author: Identity;
+  /** Plain commits in place of merge commits, as `git merge --squash` makes them. Default false. */
+  readonly linear?: boolean;
+  /**
+   * Asked at each conflict, in turn, before the step is given up: a tree that has the side without conflict, or undefined.
+   * What it returns is in the repository, and so is all that the steps before made once `publish` has given its commit.
+   */
+  readonly resolve?: (conflict: ChainConflict) => Promise<Oid | undefined>;
+}
+
+export interface ChainConflict {
+  /** Which of the sides. */
+  readonly index: number;
+  readonly conflicts: readonly Conflict[];
+  publish(): Promise<Oid>;
+}
+
 export interface Merging {
   /**
    * `git merge-tree --write-tree` of two commits over their merge base, with the attributes of `ours` (`merge=union`,
@@ -111,10 +129,10 @@ export interface Merging {
   apart(pairs: readonly Pick<MergePair, 'ours' | 'theirs'>[]): Promise<readonly boolean[]>;
   /**
    * Merges sides into `start` one after the other, each into what those before made; one that conflicts is left out. Each
-   * step is equal to `merge` of that step, with a merge commit by `author`; most need no process of their own. The commits
+   * step is equal to `merge` of that step, with a merge commit by the author; most need no process of their own. The commits
    * stay in the repository, unreferenced.
    */
-  chain(start: Oid, sides: readonly ChainSide[], author: Identity): Promise<readonly ChainStep[]>;
+  chain(start: Oid, sides: readonly ChainSide[], request: ChainRequest): Promise<readonly ChainStep[]>;
   /** The same as `merge` with trees (or commits, for their trees) and a base tree of the caller's choice. */
   mergeTrees(base: Oid, ours: Oid, theirs: Oid, options?: MergeOptions): Promise<MergeOutcome>;
   /**

@@ -13,7 +13,7 @@ import { removeEnvironment } from '../environment/remove.ts';
 import { type Context, flag, nameArgument, operation } from './operation.ts';
 import { refuseRunsFlag, tellRuns } from './tell-runs.ts';
 import { reasons } from './tool.ts';
-import { heldView, renderHeld, runsView, safe, short } from './views.ts';
+import { heldView, renderHeld, runsView, sayResolved, short } from './views.ts';
 
 export const merge = operation({
   name: 'merge',
@@ -117,9 +117,7 @@ export const merge = operation({
     const gone = removed === null ? '' : `\nremoved; \`coppice restore ${name}\` brings it back`;
     const left = held.length === 0 ? '' : `\n${renderHeld(held, style)}`;
     const said = hookOutput === '' ? '' : `${style.dim(visible(hookOutput))}\n`;
-    const alone = resolved.map(({ path, by, command }) =>
-      style.dim(`\n${command === null ? `${by} resolved` : `${safe(command)} made`} ${safe(path)}`),
-    );
+    const alone = resolved.map((each) => `\n${sayResolved(each, style)}`);
     return said + what + alone.join('') + where + left + gone;
   },
 });

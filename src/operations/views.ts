@@ -11,6 +11,7 @@ import { accessOf } from '../environment/access.ts';
 import { questionOf, subjectOf } from '../environment/approval.ts';
 import type { Environment } from '../environment/environment.ts';
 import { isMaterialized } from '../environment/materialize.ts';
+import type { ResolvedInside } from '../environment/merge-inside.ts';
 import type { Verdict } from '../environment/merged.ts';
 import { otherName } from '../environment/resolution/conflict.ts';
 import type { Workplace } from '../environment/workplace.ts';
@@ -118,6 +119,11 @@ export function runsView(runs: readonly RunsElsewhere[]) {
   return runs.map(({ path, by, when }) => ({ path: textOf(path), by, when }));
 }
 export type RunsView = ReturnType<typeof runsView>;
+
+/** `npm install … made package-lock.json`, or which of the others resolved it. */
+export function sayResolved({ path, by, command }: ResolvedInside, style: Style): string {
+  return style.dim(`${command === null ? `${by} resolved` : `${safe(command)} made`} ${safe(path)}`);
+}
 
 export function renderRuns(runs: RunsView, style: Style): string {
   if (runs.length === 0) return '';

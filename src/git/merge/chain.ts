@@ -1,6 +1,7 @@
 /**
- * Many branches into one, one merge commit each. Where a side's changes have nothing to do with what was merged before,
- * its entries are put into the tree in process; git merges the others. All in a quarantine, brought in as one pack.
+ * Many branches into one, one commit each. Where a side's changes have nothing to do with what was merged before, its
+ * entries are put into the tree in process; git merges the others, and for what conflicts the caller may know better. All
+ * in a quarantine, brought in as one pack.
  */
 import { join } from 'node:path';
 import type { ObjectFormat, Oid } from '../../domain/oid.ts';
@@ -10,10 +11,9 @@ import { openPackWriter, type PackWriter } from '../checkpoint/pack.ts';
 import { editTree } from '../checkpoint/tree-edit.ts';
 import { openTrees, type Trees } from '../checkpoint/trees.ts';
 import type { GitCall, HostGit } from '../host-git.ts';
-import type { ChainSide, ChainStep } from '../merging.ts';
+import type { ChainRequest, ChainSide, ChainStep } from '../merging.ts';
 import { readCommits } from '../native/commits.ts';
 import { durable } from '../native/write-tree.ts';
-import type { Identity } from '../repository.ts';
 import { meet } from './apart.ts';
 import { mergeStep, type TouchedPaths, touchedBetween } from './chain-step.ts';
 import { type ChangedEntries, changedEntries } from './changed-entries.ts';
@@ -30,17 +30,17 @@ export function mergeChain(
   { git, scratch, objectFormat }: Ground,
   start: Oid,
   sides: readonly ChainSide[],
-  author: Identity,
+  request: ChainRequest,
 ): Promise<readonly ChainStep[]> {
   return withQuarantine(git, scratch, async (quarantine) => {
     const inside = withEnvironment(git, quarantine.env);
     const reader = openObjectReader(inside);
     try {
       const trees = openTrees(inside, reader, objectFormat);
-      const chain = await openChain({ git, inside, quarantine, trees, objectFormat, author }, start, sides);
+      const chain = await openChain({ git, inside, quarantine, trees, objectFormat, request }, start, sides);
       const steps: ChainStep[] = [];
       for (const [index, side] of sides.entries()) steps.push(await chain.add(side, index));
-      await chain.finish();
+      await chain.publish();
       return steps;
     } finally {
       await reader.close();
@@ -55,7 +55,7 @@ interface Tools {
   readonly quarantine: Quarantine;
   readonly trees: Trees;
   readonly objectFormat: ObjectFormat;
-  readonly author: Identity;
+  readonly request: ChainRequest;
 }
 
 function withEnvironment(git: HostGit, env: Readonly<Record<string, string>>): HostGit {
@@ -69,13 +69,14 @@ function withEnvironment(git: HostGit, env: Readonly<Record<string, string>>): H
 }
 
 async function openChain(tools: Tools, start: Oid, sides: readonly ChainSide[]) {
-  const { git, quarantine, trees, objectFormat, author } = tools;
+  const { git, quarantine, trees, objectFormat, request } = tools;
   const lineages = await lineagesOf(git, start, sides);
   const { ofSide, ofStart, treeOfStart } = await readChanges(git, start, lineages);
   const before = touched();
   const merged = new Set<Oid>();
   let at = { commit: start, tree: treeOfStart };
   let pack: PackWriter | undefined;
+  let published = start;
 
   const writer = () => {
     pack ??= openPackWriter(join(quarantine.env.GIT_OBJECT_DIRECTORY ?? '', 'pack'), objectFormat);
@@ -88,10 +89,25 @@ async function openChain(tools: Tools, start: Oid, sides: readonly ChainSide[]) 
     await done?.finish();
     await done?.release();
   };
+  /** Brings what was made into the repository: one pack with what it lacks. */
+  const publish = async (): Promise<Oid> => {
+    await flush();
+    if (at.commit === published) return at.commit;
+    const input = [at.commit, `^${published}`, ...[...merged].map((oid) => `^${oid}`), ''].join('\n');
+    const args = ['pack-objects', '--revs', '--stdout', '-q', '--window=0', '--delta-base-offset'];
+    const { stdout } = await git.run(args, { input, env: quarantine.env });
+    await git.run(['index-pack', '--stdin'], { input: stdout, config: durable });
+    published = at.commit;
+    return at.commit;
+  };
   const isApart = (lineage: Lineage, changes: ChangedEntries | undefined): changes is ChangedEntries => {
     const ours = lineage.base === undefined ? undefined : ofStart.get(lineage.base);
     if (ours === undefined || changes === undefined || lineage.own.some((oid) => merged.has(oid))) return false;
     return !meet(changes, ours) && !meet(changes, before) && !sharesEmptied(changes, ours, before);
+  };
+  const taken = async (tree: Oid): Promise<Oid> => {
+    before.take(await touchedBetween(trees, at.tree, tree));
+    return tree;
   };
   const treeOf = async (side: ChainSide, index: number, lineage: Lineage): Promise<Oid | ChainStep> => {
     const changes = side.base === undefined ? ofSide[index] : undefined;
@@ -101,9 +117,10 @@ async function openChain(tools: Tools, start: Oid, sides: readonly ChainSide[]) 
     }
     await flush();
     const outcome = await mergeStep(tools, { at, side, folder: `step-${index}` });
-    if (outcome.kind !== 'clean') return outcome;
-    before.take(await touchedBetween(trees, at.tree, outcome.tree));
-    return outcome.tree;
+    if (outcome.kind === 'impossible') return outcome;
+    if (outcome.kind === 'clean') return taken(outcome.tree);
+    const tree = await request.resolve?.({ index, conflicts: outcome.conflicts, publish });
+    return tree === undefined ? outcome : taken(tree);
   };
 
   return {
@@ -118,8 +135,8 @@ async function openChain(tools: Tools, start: Oid, sides: readonly ChainSide[]) 
       const content = encodeCommit({
         tree,
         parent,
-        merged: side.commit,
-        identity: author,
+        ...(request.linear === true ? {} : { merged: side.commit }),
+        identity: request.author,
         date,
         message: side.message,
       });
@@ -127,15 +144,7 @@ async function openChain(tools: Tools, start: Oid, sides: readonly ChainSide[]) 
       for (const oid of lineage.own) merged.add(oid);
       return { kind: 'clean', ...at };
     },
-    /** One pack with what the repository lacks. */
-    async finish(): Promise<void> {
-      await flush();
-      if (at.commit === start) return;
-      const input = [at.commit, `^${start}`, ...[...merged].map((oid) => `^${oid}`), ''].join('\n');
-      const args = ['pack-objects', '--revs', '--stdout', '-q', '--window=0', '--delta-base-offset'];
-      const { stdout } = await git.run(args, { input, env: quarantine.env });
-      await git.run(['index-pack', '--stdin'], { input: stdout, config: durable });
-    },
+    publish,
   };
 }
 

@@ -34,8 +34,8 @@ export function createMerging(surroundings: Surroundings, repository: Repository
     mergeInTurn: (start, turns) => mergeInTurn(git, scratch, start, turns),
     apart: makeApart(git),
     mergeTexts: (base, ours, theirs) => mergeTexts(git, scratch, base, ours, theirs),
-    chain: (start, sides, author) =>
-      mergeChain({ git, scratch, objectFormat: repository.objectFormat }, start, sides, author),
+    chain: (start, sides, request) =>
+      mergeChain({ git, scratch, objectFormat: repository.objectFormat }, start, sides, request),
     mergeAll: (pairs, options) => mergeAll(git, scratch, pairs, options),
     advance: (branch, before, after, reason) =>
       advance({ surroundings, repository, git }, { branch, before, after, reason }),

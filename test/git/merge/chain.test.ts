@@ -35,7 +35,7 @@ async function chained(made: TestRepository, start: Oid, sides: readonly Oid[]) 
   const steps = await merging.chain(
     start,
     sides.map((commit, index) => ({ commit, message: `Merge ${index}\n` })),
-    author,
+    { author },
   );
   return { steps, trees: steps.map((step) => (step.kind === 'clean' ? step.tree : step.kind)) };
 }

@@ -117,17 +117,19 @@ const versionSchema = z.object({
 const infoSchema = z.object({
   SecurityOptions: z.optional(z.nullable(z.array(z.string()))),
   InitBinary: z.optional(z.string()),
+  /** Podman's own word for it; its security options do not say. */
+  Rootless: z.optional(z.boolean()),
 });
 
 async function readFacts(client: EngineClient): Promise<EngineFacts> {
   const [version, info] = await Promise.all([client.get('/version'), client.get('/info')]);
   const { Version, Components } = versionSchema.parse(version);
-  const { SecurityOptions, InitBinary } = infoSchema.parse(info);
+  const { SecurityOptions, InitBinary, Rootless } = infoSchema.parse(info);
   const podman = (Components ?? []).some(({ Name }) => Name.startsWith('Podman'));
   return {
     podman,
     product: `${podman ? 'Podman' : 'Docker Engine'} ${Version}`,
-    rootless: (SecurityOptions ?? []).some((each) => each.includes('rootless')),
+    rootless: Rootless === true || (SecurityOptions ?? []).some((each) => each.includes('rootless')),
     reaper: !podman && InitBinary === 'docker-init',
   };
 }

@@ -80,7 +80,7 @@ export async function resizeExec(
 
 /**
  * Until its process is there or the engine has given up on it. Podman's record of an exec looks the same before its
- * start as after its end, so there a failed start cannot be told from a command's own 126 or 127.
+ * start as after its end, so there only its words tell a failed start from a command's own 126 or 127.
  */
 export async function waitForStart(engine: Engine, exec: Docker.Exec): Promise<ExecState> {
   const { podman } = await engine.facts();

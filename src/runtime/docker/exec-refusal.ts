@@ -17,21 +17,26 @@ export async function refusedStart(
   status: number,
 ): Promise<ExecEnd> {
   const words = await read(connection, request.terminal !== undefined);
-  if (request.workdir !== undefined && !(await isDirectory(engine, inside, request.workdir))) {
-    return { status: 126, timedOut: false, failedToStart: 'bad-workdir', oomKilled: false };
-  }
+  const failure = await failureOf(engine, inside, request, status);
   // Under the guard it is the guard who cannot find a command, so this is something else.
-  if (inside.guard.length === 0 && (status === 126 || status === 127)) {
-    return {
-      status,
-      timedOut: false,
-      failedToStart: status === 127 ? 'not-found' : 'not-executable',
-      oomKilled: false,
-    };
-  }
+  const known = inside.guard.length === 0 && (status === 126 || status === 127);
+  if (known || failure.failedToStart === 'bad-workdir') return failure;
   throw new CoppiceError('unavailable', 'engine-error', `${request.command[0]} could not be started: ${words}`, {
     hint: 'The environment may be at its limit of processes or memory: stop and start it.',
   });
+}
+
+/** What is the matter with a command that was not started, by the status that stands for it. */
+export async function failureOf(
+  engine: Engine,
+  inside: Inside,
+  { workdir }: ExecRequest,
+  status: number,
+): Promise<ExecEnd> {
+  const failed = { timedOut: false, oomKilled: false } as const;
+  if (workdir !== undefined && !(await isDirectory(engine, inside, workdir)))
+    return { ...failed, status: 126, failedToStart: 'bad-workdir' };
+  return { ...failed, status, failedToStart: status === 127 ? 'not-found' : 'not-executable' };
 }
 
 async function read(connection: Readable, terminal: boolean): Promise<string> {

@@ -8,10 +8,10 @@ import { type Demuxed, demux } from './demux.ts';
 import { endTree, signalCommand } from './end-tree.ts';
 import type { Engine } from './engine.ts';
 import { createExec, openExec, resizeExec, waitForEnd, waitForStart } from './exec-calls.ts';
-import { refusedStart } from './exec-refusal.ts';
+import { failureOf, refusedStart } from './exec-refusal.ts';
 import type { Inside } from './inside.ts';
 import { oomKills } from './oom-kills.ts';
-import { startGate } from './start-gate.ts';
+import { guardTells, podmanTells, startGate } from './start-gate.ts';
 
 /** Bytes each output holds before the command is held back. */
 const highWaterMark = 65_536;
@@ -53,7 +53,8 @@ function follow(running: Running): Execution {
   const { engine, inside, request, exec, connection, mark } = running;
   const root = request.root ?? false;
   const framed = request.terminal === undefined;
-  const gate = startGate(highWaterMark);
+  const guarded = inside.guard.length > 0;
+  const gate = startGate(highWaterMark, guarded ? guardTells : podmanTells);
   const plain = new PassThrough({ highWaterMark });
   const [stdout, stderr] = framed ? [plain, gate.stream] : [gate.stream, plain];
   const streams = demux(connection, stdout, framed ? stderr : undefined);
@@ -84,9 +85,9 @@ function follow(running: Running): Execution {
       const killedSince = async () => status !== 0 && ((await oomKills(engine, inside.id)) ?? 0) > (await killsBefore);
       const oomKilled = await killedSince();
       if (limit.passed()) return { status: 124, timedOut: true, failedToStart: undefined, oomKilled };
-      const failed = (status === 126 || status === 127) && inside.guard.length > 0 && gate.drop();
-      const reason = status === 127 ? 'not-found' : 'not-executable';
-      return { status, timedOut: false, failedToStart: failed ? reason : undefined, oomKilled };
+      const failed = (status === 126 || status === 127) && gate.drop();
+      if (failed) return { ...(await failureOf(engine, inside, request, status)), oomKilled };
+      return { status, timedOut: false, failedToStart: undefined, oomKilled };
     } finally {
       over = true;
       limit.clear();

@@ -1,8 +1,20 @@
-/** Tells the guard's message about a command it could not start from what the command itself wrote. */
+/** Tells the message about a command that could not be started from what the command itself wrote. */
 import { Transform, type TransformCallback } from 'node:stream';
 
-/** How tini begins that message, on stderr or on the one stream of a terminal (tini 0.19, `PRINT_FATAL`). */
-const opening = Buffer.from('[FATAL tini (');
+/** Who writes it, on stderr or on the one stream of a terminal. */
+export interface Teller {
+  readonly opening: string;
+  /** The whole message, as far as its lines are complete. */
+  readonly lines: RegExp;
+}
+
+/** tini 0.19, `PRINT_FATAL`. */
+export const guardTells: Teller = { opening: '[FATAL tini (', lines: /^[^\n]*\n$/ };
+/** Podman 4.3: the words of the OCI runtime, and often what became of its own connection. */
+export const podmanTells: Teller = {
+  opening: 'Error: ',
+  lines: /^Error: [^\n]*\bOCI (?:runtime|permission)[^\n]*\n(?:Error: read unixpacket [^\n]*\n)?$/,
+};
 const longestMessage = 8_192;
 
 export interface StartGate {
@@ -12,9 +24,16 @@ export interface StartGate {
   drop(): boolean;
 }
 
-export function startGate(highWaterMark: number): StartGate {
+export function startGate(highWaterMark: number, { opening, lines }: Teller): StartGate {
   let waiting = Buffer.alloc(0);
   let open = false;
+  /** Its last line may not be complete yet. */
+  const mayBeMessage = (): boolean => {
+    const text = waiting.toString('latin1');
+    if (!text.startsWith(opening.slice(0, text.length)) || text.length >= longestMessage) return false;
+    const complete = text.slice(0, text.lastIndexOf('\n') + 1);
+    return complete === '' || lines.test(complete);
+  };
   const stream = new Transform({
     highWaterMark,
     transform(chunk: Buffer, _, done: TransformCallback) {
@@ -23,7 +42,7 @@ export function startGate(highWaterMark: number): StartGate {
         return;
       }
       waiting = Buffer.concat([waiting, chunk]);
-      if (mayBeMessage(waiting)) {
+      if (mayBeMessage()) {
         done();
         return;
       }
@@ -42,12 +61,4 @@ export function startGate(highWaterMark: number): StartGate {
       return true;
     },
   };
-}
-
-/** One line, perhaps not yet complete. */
-function mayBeMessage(bytes: Buffer): boolean {
-  const length = Math.min(opening.length, bytes.length);
-  if (!bytes.subarray(0, length).equals(opening.subarray(0, length))) return false;
-  const lineEnd = bytes.indexOf(10);
-  return bytes.length < longestMessage && (lineEnd === -1 || lineEnd === bytes.length - 1);
 }

@@ -29,14 +29,17 @@ interface Running {
   readonly connection: Duplex;
   /** Its mark: an environment variable by which its process is found inside. */
   readonly mark: string;
+  /** What was killed in its container for want of memory before it began. */
+  readonly killsBefore: number;
 }
 
 export async function startExec(engine: Engine, inside: Inside, request: ExecRequest): Promise<Execution> {
   if (request.signal?.aborted) throw new CoppiceError('interrupted', 'interrupted', 'The command was interrupted.');
   const mark = `COPPICE_EXEC=${randomUUID()}`;
-  const exec = await createExec(engine, inside, request, mark);
+  // Before the command can have met the limit.
+  const [exec, killsBefore] = await Promise.all([createExec(engine, inside, request, mark), killsOf(engine, inside)]);
   const connection = await openExec(engine, inside, exec, request);
-  const running: Running = { engine, inside, request, exec, connection, mark };
+  const running: Running = { engine, inside, request, exec, connection, mark, killsBefore };
   try {
     const state = await waitForStart(engine, exec);
     if (!state.started) return neverStarted(await refusedStart(engine, inside, request, connection, state.status));
@@ -50,7 +53,7 @@ export async function startExec(engine: Engine, inside: Inside, request: ExecReq
 
 /** Joins the outputs, and watches for the end, the time limit and the abort. */
 function follow(running: Running): Execution {
-  const { engine, inside, request, exec, connection, mark } = running;
+  const { engine, inside, request, exec, connection, mark, killsBefore } = running;
   const root = request.root ?? false;
   const framed = request.terminal === undefined;
   const guarded = inside.guard.length > 0;
@@ -71,18 +74,13 @@ function follow(running: Running): Execution {
   request.signal?.addEventListener('abort', endAll, { once: true });
   if (request.signal?.aborted) endAll();
 
-  // Asked while it runs: its answer is only needed should the command fail.
-  const killsBefore = oomKills(engine, inside.id).then(
-    (kills) => kills ?? 0,
-    () => 0,
-  );
   const finish = async (): Promise<ExecEnd> => {
     try {
       const status = await waitForEnd(engine, exec, streams.done);
       over = true;
       await ending;
       await settled(streams, connection);
-      const killedSince = async () => status !== 0 && ((await oomKills(engine, inside.id)) ?? 0) > (await killsBefore);
+      const killedSince = async () => status !== 0 && ((await oomKills(engine, inside.id)) ?? 0) > killsBefore;
       const oomKilled = await killedSince();
       if (limit.passed()) return { status: 124, timedOut: true, failedToStart: undefined, oomKilled };
       const failed = (status === 126 || status === 127) && gate.drop();
@@ -110,6 +108,16 @@ function follow(running: Running): Execution {
       if (!over) await signalCommand(engine, inside, exec, mark, root, name);
     },
   };
+}
+
+/** Where it cannot be asked, the command that follows says why. */
+async function killsOf(engine: Engine, inside: Inside): Promise<number> {
+  try {
+    return (await oomKills(engine, inside.id)) ?? 0;
+  } catch (error) {
+    if (error instanceof CoppiceError) return 0;
+    throw error;
+  }
 }
 
 function neverStarted(end: ExecEnd): Execution {

@@ -2,17 +2,14 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Held } from '../domain/change.ts';
-import { hasCode } from '../domain/error.ts';
-import type { Oid } from '../domain/oid.ts';
-import { isRefName, shortName } from '../domain/ref-name.ts';
-import type { RefUpdate } from '../git/repository.ts';
 import type { Fetched } from '../git/transport.ts';
 import { errnoOf } from '../platform/errno.ts';
 import { withLock } from '../platform/lock.ts';
 import { layoutOf, pipeInto, runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
-import { followHead, type LookAgain, nextTail } from './follow-head.ts';
+import { followHead, type LookAgain } from './follow-head.ts';
+import { mirrorBranches, noteLeftInside } from './mirror-branches.ts';
 import { rememberMerges } from './resolution/memory.ts';
 import { cacheDirectory } from './running-execs.ts';
 import type { Workplace } from './workplace.ts';
@@ -84,56 +81,11 @@ async function follow(
   // What the commit alone knew of is tracked from now on, and may have changed since.
   if (followed.unseen.length > 0) await look(followed.unseen);
   // A branch that was refused or broken keeps none of the others' commits in, but then nobody can tell which are gone.
-  if (fetched.leftOut === undefined) await mirrorBranches(workplace, followed.environment, fetched.branches);
+  const refused = fetched.leftOut;
+  if (refused === undefined) await mirrorBranches(workplace, followed.environment, fetched.branches);
+  else await noteLeftInside(workplace, followed.environment, [{ branches: [], why: refused.message }]);
   await rememberMerges(workplace, environment.name, environment.at.head, followed.environment.at.head);
   return (followed.unseen.length > 0 && (await readEnvironment(workplace, environment.name))) || followed.environment;
-}
-
-/** Other branches inside appear as refs/coppice/<name>/heads/*; what they leave behind is kept among the tails. */
-async function mirrorBranches(
-  workplace: Workplace,
-  environment: Environment,
-  inside: ReadonlyMap<string, Oid>,
-): Promise<void> {
-  const prefix = `${environment.refs.prefix}heads/`;
-  const known = new Map(
-    (await workplace.repository.listRefs(prefix)).map(({ name, oid }) => [name.slice(prefix.length), oid]),
-  );
-  const own = shortName(environment.refs.branch);
-  const gone = [...known.keys()].filter((branch) => !inside.has(branch));
-  // Deleted first and apart: `a` may have made room for `a/b`.
-  for (const branch of gone) await moveBranch(workplace, environment, branch, known.get(branch), undefined);
-  for (const [branch, oid] of inside) {
-    if (branch === own || known.get(branch) === oid || !isRefName(prefix + branch)) continue;
-    await moveBranch(workplace, environment, branch, known.get(branch), oid);
-  }
-}
-
-async function moveBranch(
-  workplace: Workplace,
-  environment: Environment,
-  branch: string,
-  before: Oid | undefined,
-  after: Oid | undefined,
-): Promise<void> {
-  const { repository } = workplace;
-  const name = environment.refs.agentHead(branch);
-  const updates: RefUpdate[] = [{ name, before: before ?? null, after: after ?? null }];
-  const reachable = [environment.at.tip, ...(after === undefined ? [] : [after])];
-  if (before !== undefined && !(await reaches(workplace, reachable, before))) {
-    updates.push({ name: environment.refs.tail(await nextTail(workplace, environment)), before: null, after: before });
-  }
-  try {
-    await repository.updateRefs(updates, 'coppice: branch inside');
-  } catch (error) {
-    // Somebody else mirrored it, or names clash on the way: the next import looks again.
-    if (!hasCode(error, 'ref-moved') && !hasCode(error, 'ref-name-taken')) throw error;
-  }
-}
-
-async function reaches(workplace: Workplace, from: readonly Oid[], wanted: Oid): Promise<boolean> {
-  for (const oid of from) if (await workplace.repository.isAncestor(wanted, oid)) return true;
-  return false;
 }
 
 async function readNotedHint(workplace: Workplace, environment: Environment): Promise<string | undefined> {

@@ -104,8 +104,8 @@ export const show = operation({
   },
 });
 
-export function count(n: number, thing: string): string {
-  return `${n} ${thing}${n === 1 ? '' : 's'}`;
+export function count(n: number, thing: string, things = `${thing}s`): string {
+  return `${n} ${n === 1 ? thing : things}`;
 }
 
 /** `M src/a.ts +3 −1`, at most thirty. */

@@ -5,6 +5,7 @@ import { knownConflicts } from '../environment/conflicts/known.ts';
 import { readyEnvironments } from '../environment/conflicts/up-to-date.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { findLeaks, findLeaksElsewhere } from '../environment/leaks.ts';
+import { readLeftInside } from '../environment/mirror-branches.ts';
 import { denialsOf } from '../environment/network.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { describeCommand, runningExecs } from '../environment/running-execs.ts';
@@ -33,7 +34,7 @@ export const status = operation({
     const { environment, held, operation: underWay, notImported } = reconciled;
     const { repository, daemon } = workplace;
     const { at } = environment;
-    const [containers, tail, tip, execs, facts, leaks, leaksElsewhere, access] = await Promise.all([
+    const [containers, tail, tip, execs, facts, leaks, leaksElsewhere, access, left] = await Promise.all([
       containersByName(workplace, [environment]),
       repository.log({ start: at.tip, exclude: [at.head] }),
       repository.readCommit(at.tip),
@@ -42,6 +43,7 @@ export const status = operation({
       findLeaks(workplace, environment),
       findLeaksElsewhere(workplace, environment),
       accessView(workplace, environment),
+      readLeftInside(workplace, environment),
     ]);
     const all = (await readyEnvironments(workplace)).map((each) =>
       each.name === environment.name ? environment : each,
@@ -72,6 +74,8 @@ export const status = operation({
       access,
       conflicts: conflictsOf(environment),
       held: heldView(held),
+      /** Branches made inside that are not in the repository. */
+      branchesLeft: left.map(({ branches, why }) => ({ count: branches.length, branches: branches.slice(0, 20), why })),
       leaks: leakView(leaks),
       /** On other branches made inside, and in what amends and rebases left behind. */
       leaksElsewhere: leakElsewhereView(leaksElsewhere),
@@ -94,12 +98,20 @@ export const status = operation({
       renderDenied(it.name, it.denied, style),
       renderAccess(it.access, it.name, style),
       renderHeld(it.held, style),
+      ...it.branchesLeft.map((each) => style.yellow(leftLine(each))),
       renderLeaks(it.leaks, style),
       renderLeaksElsewhere(it.name, it.leaksElsewhere, style),
     ];
     return parts.filter((part) => part !== '').join('\n');
   },
 });
+
+/** Of some nobody knows how many there are: git refused to bring out any. */
+function leftLine({ count: many, branches, why }: { count: number; branches: readonly string[]; why: string }): string {
+  const names = `${branches.slice(0, 3).join(', ')}${many > 3 ? ', …' : ''}`;
+  const what = many === 0 ? 'other branches' : `${count(many, 'branch', 'branches')} (${safe(names)})`;
+  return `  only inside: ${what}: ${safe(why, 300)}`;
+}
 
 function watchLine(watch: 'events' | 'polling' | 'none', problem: string | null, style: Style): string {
   if (watch === 'none')

@@ -2,6 +2,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { layoutOf, runInside, runningContainer } from '../../src/environment/container.ts';
 import { findEnvironment } from '../../src/environment/find.ts';
+import { readLeftInside } from '../../src/environment/mirror-branches.ts';
 import { reconcile } from '../../src/environment/reconcile.ts';
 import type { Workplace } from '../../src/environment/workplace.ts';
 import { openWorkplace } from '../../src/open.ts';
@@ -89,5 +90,46 @@ describe('commits made inside', () => {
     await inside('git commit -qam Changed; echo still > a.txt');
     await reconcile(workplace, environment);
     expect(git('rev-parse', 'coppice/one')).toBe(git('rev-parse', 'refs/coppice/one/head'));
+  });
+});
+
+describe('other branches made inside', () => {
+  it('appear as they are inside, a name that makes room for another as well, and what they leave stays reachable', async () => {
+    const { git, inside, workplace, environment, names } = await scene();
+    const heads = () => names('refs/coppice/one/heads/').map((name) => name.slice('refs/coppice/one/heads/'.length));
+    await inside(
+      'git switch -qc a; git commit -q --allow-empty -m A; git switch -qc b; git commit -q --allow-empty -m B',
+    );
+    await inside('git switch -q coppice/one; git branch c a');
+    await reconcile(workplace, environment);
+    expect(heads()).toEqual(['a', 'b', 'c']);
+    const lost = git('rev-parse', 'refs/coppice/one/heads/b');
+    const tails = names('refs/coppice/one/tails/').filter((name) => name !== '').length;
+    await inside('git branch -qD a b c; git branch -q a/b');
+    await reconcile(workplace, environment);
+    expect(heads()).toEqual(['a/b']);
+    // The one that reaches the others' commits.
+    expect(names('refs/coppice/one/tails/')).toHaveLength(tails + 1);
+    expect(git('for-each-ref', '--points-at', lost, '--format=%(refname)')).toMatch(/^refs\/coppice\/one\/tails\/\d+$/);
+  });
+
+  it('are a thousand at most, and what stays inside is told with the reason', async () => {
+    const { git, inside, workplace, environment, names } = await scene();
+    await inside('for i in $(seq 1100); do echo "create refs/heads/n$i HEAD"; done | git update-ref --stdin');
+    await inside(
+      `echo ${'1'.repeat(40)} > "$(git rev-parse --git-dir)/refs/heads/broken"; git commit -q --allow-empty -m x`,
+    );
+    await reconcile(workplace, environment);
+    expect(git('log', '-1', '--format=%s', 'refs/coppice/one/head')).toBe('x');
+    expect(await readLeftInside(workplace, environment)).toEqual([{ branches: [], why: expect.any(String) }]);
+    await inside('rm "$(git rev-parse --git-dir)/refs/heads/broken"');
+    await reconcile(workplace, environment);
+    expect(names('refs/coppice/one/heads/')).toHaveLength(1_000);
+    const [left, ...others] = await readLeftInside(workplace, environment);
+    expect([left?.branches.length, left?.why, others]).toEqual([100, 'at most 1000 are brought out', []]);
+    await inside('git for-each-ref --format="delete %(refname)" "refs/heads/n*" | git update-ref --stdin');
+    await reconcile(workplace, environment);
+    expect(names('refs/coppice/one/heads/')).toEqual(['']);
+    expect(await readLeftInside(workplace, environment)).toEqual([]);
   });
 });

@@ -16,7 +16,8 @@ import type { Workplace } from './workplace.ts';
 
 export interface Hooked {
   readonly runs: ReadonlyMap<EnvironmentName, HooksRun>;
-  readonly refused: readonly Refused[];
+  /** The first in the line: what stands after it may be refused for it alone, and is asked again without it. */
+  readonly refused: Refused | undefined;
 }
 
 export interface HookOptions {
@@ -56,18 +57,20 @@ export function lineHooks(workplace: Workplace, { squash, jobs, signal }: HookOp
   return {
     async run({ links }, before) {
       const runs = new Map<EnvironmentName, HooksRun>();
-      const refused = await pooled(links, jobs, async (link): Promise<readonly Refused[]> => {
+      const refused: (Refused & { readonly index: number })[] = [];
+      await pooled(links, jobs, async (link, index) => {
+        if (refused.some((each) => each.index < index)) return;
         try {
           const run = await runOne(link, before);
           if (run !== undefined) runs.set(link.name, run);
-          return [];
         } catch (error) {
           stopIfAborted(signal);
           if (!(error instanceof CoppiceError) || error.kind === 'bug') throw error;
-          return [{ name: link.name, error }];
+          refused.push({ name: link.name, error, index });
         }
       });
-      return { runs, refused: refused.flat() };
+      const first = refused.sort((one, other) => one.index - other.index)[0];
+      return { runs, refused: first };
     },
   };
 }

@@ -104,7 +104,7 @@ interface Settled {
   readonly hooked: Hooked;
 }
 
-const noHooks: Hooked = { runs: new Map(), refused: [] };
+const noHooks: Hooked = { runs: new Map(), refused: undefined };
 
 /** One call of `land`, over its attempts. */
 class Landing {
@@ -170,7 +170,7 @@ class Landing {
       const looked = await lookForUnfit(this.#workplace, this.#line(before), chain, this.#request);
       const unfit = [...chain.impossible, ...looked.refused];
       const hooked = unfit.length > 0 ? noHooks : await this.#runHooks(chain, before);
-      const stay = [...unfit, ...hooked.refused];
+      const stay = hooked.refused === undefined ? unfit : [hooked.refused];
       if (stay.length > 0) {
         refused.push(...stay);
         rest = without(stay);
@@ -247,7 +247,7 @@ class Landing {
     // A hook changed files, or somebody went on working: what lands must be what was checked.
     if (!(await this.#sameFiles(last, chain))) return { again: all.map(committed.now) };
     const hooked = await this.#runHooks(last, before);
-    if (hooked.refused.length > 0) return this.#without(hooked.refused, all.map(committed.now));
+    if (hooked.refused !== undefined) return this.#without([hooked.refused], all.map(committed.now));
     if (this.#signal.aborted) throw new CoppiceError('interrupted', 'interrupted', 'Nothing was landed.');
     const after = await written(this.#workplace, before, last, hooked);
     const reason = `coppice: land ${said(last.links.map(({ name }) => name))}`;

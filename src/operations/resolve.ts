@@ -2,10 +2,13 @@
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
 import { parseBranch, parseRefName, shortName } from '../domain/ref-name.ts';
+import type { RunsElsewhere } from '../domain/runs-elsewhere.ts';
 import { inProgress } from '../environment/commit.ts';
 import { mergeInto } from '../environment/deliver.ts';
 import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
+import type { ResolvedInside } from '../environment/merge-inside.ts';
+import type { Merged, MergeRequest } from '../environment/merge-request.ts';
 import { reconcile, reconcileFully } from '../environment/reconcile.ts';
 import { beginResolution } from '../environment/resolution/begin.ts';
 import type { Other } from '../environment/resolution/conflict.ts';
@@ -16,8 +19,9 @@ import { workOf } from '../environment/work.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import { type Context, flag, nameArgument, operation, type Style } from './operation.ts';
 import { type ResolutionView, renderResolution, resolutionView } from './resolution-view.ts';
+import { refuseRunsFlag, tellRuns } from './tell-runs.ts';
 import { reasons } from './tool.ts';
-import { safe, short } from './views.ts';
+import { type RunsView, runsView, safe, sayResolved, short } from './views.ts';
 
 const modes = ['continue', 'abort', 'remembered', 'forget'] as const;
 
@@ -57,6 +61,7 @@ export const resolve = operation({
       value: 'S',
     }),
     force: flag(z._default(z.boolean(), false), { help: 'Even while a command goes on writing.', short: '-f' }),
+    refuseRuns: refuseRunsFlag(),
     remembered: flag(z._default(z.boolean(), false), { help: 'List the resolutions that are remembered.' }),
     forget: flag(z.optional(z.string()), {
       help: 'Forget the resolutions of a file, or the one with this id.',
@@ -102,6 +107,10 @@ export interface Answer {
   readonly commit: string | null;
   readonly how: string | null;
   readonly merged: { readonly into: string; readonly after: string } | null;
+  /** What drivers and commands resolved, which is no conflict any more. */
+  readonly resolved: readonly ResolvedInside[];
+  /** What of it runs on the host or in CI. */
+  readonly runs: RunsView;
   /** What keeps the resolution's environment. */
   readonly trash: string | null;
   readonly memory: readonly {
@@ -119,6 +128,8 @@ const nothing: Omit<Answer, 'action'> = {
   commit: null,
   how: null,
   merged: null,
+  resolved: [],
+  runs: [],
   trash: null,
   memory: [],
 };
@@ -132,6 +143,7 @@ interface Input {
   readonly allowMarkers: boolean;
   readonly wait: number;
   readonly force: boolean;
+  readonly refuseRuns: boolean;
 }
 
 async function begin(context: Context, environment: Environment, input: Input): Promise<Answer> {
@@ -145,9 +157,13 @@ async function begin(context: Context, environment: Environment, input: Input): 
   const begun = await beginResolution(workplace, environment, { other, report, signal });
   const name = other.kind === 'branch' ? shortName(other.name) : other.name;
   if (begun.kind === 'no-conflict') {
-    return { ...nothing, action: 'no-conflict', environment: environment.name, with: name };
+    const { resolved } = begun;
+    return { ...nothing, action: 'no-conflict', environment: environment.name, with: name, resolved };
   }
-  return standing(workplace, begun.resolution, begun.kind);
+  if (begun.kind === 'existing') return standing(workplace, begun.resolution, 'existing');
+  const { resolution, resolved, runs } = begun;
+  tellRuns(context, resolution.name, runs, false);
+  return { ...(await standing(workplace, resolution, 'begun')), resolved, runs: runsView(runs) };
 }
 
 async function standing(workplace: Workplace, resolution: Resolution, action: Action): Promise<Answer> {
@@ -183,23 +199,29 @@ async function otherOf(workplace: Workplace, environment: Environment, input: In
   });
 }
 
-async function finish({ workplace: open, signal }: Context, resolution: Resolution, input: Input): Promise<Answer> {
-  const workplace = await open();
+async function finish(context: Context, resolution: Resolution, input: Input): Promise<Answer> {
+  const { signal } = context;
+  const workplace = await context.workplace();
   const { message, noVerify, allowMarkers, wait, force } = input;
   const request = { message, noVerify, allowMarkers, wait, force, signal };
   const done = await finishResolution(workplace, resolution, request);
   if (done.kind === 'conflicts-again') return standing(workplace, done.resolution, 'conflicts-again');
   const { conflict } = resolution.record;
   const into = conflict.with.kind === 'branch' ? parseRefName(conflict.with.name) : done.environment.target;
+  const runs: RunsElsewhere[] = [];
   const merged =
     input.merge && into !== undefined
-      ? await mergeInto(workplace, done.environment, {
+      ? await andMerge(workplace, done.environment, {
           into,
           strategy: 'merge',
           message: undefined,
           allowMarkers,
           allowSecrets: false,
           noVerify,
+          onRuns(found) {
+            runs.push(...found);
+            tellRuns(context, done.environment.name, found, input.refuseRuns);
+          },
         })
       : undefined;
   return {
@@ -210,8 +232,21 @@ async function finish({ workplace: open, signal }: Context, resolution: Resoluti
     commit: done.commit,
     how: done.how,
     merged: merged === undefined ? null : { into: shortName(merged.into), after: merged.after },
+    runs: runsView(runs),
     trash: done.trash,
   };
+}
+
+/** What stands against the merge takes nothing back: the environment has the resolution by then. */
+async function andMerge(workplace: Workplace, environment: Environment, request: MergeRequest): Promise<Merged> {
+  try {
+    return await mergeInto(workplace, environment, request);
+  } catch (error) {
+    if (!(error instanceof CoppiceError) || error.kind === 'bug') throw error;
+    const { name } = environment;
+    const hint = `${name} has the resolution; \`coppice merge ${name}\` is what is left. ${error.hint ?? ''}`.trim();
+    throw new CoppiceError(error.kind, error.code, error.message, { hint, data: error.data, cause: error });
+  }
 }
 
 async function abort(workplace: Workplace, resolution: Resolution, force: boolean): Promise<Answer> {
@@ -221,10 +256,13 @@ async function abort(workplace: Workplace, resolution: Resolution, force: boolea
 
 function render(answer: Answer, style: Style): string {
   const { action, environment, resolution } = answer;
-  if (resolution !== null) return renderStanding(action, resolution, style);
+  if (resolution !== null) return renderStanding(answer, resolution, style);
   switch (action) {
     case 'no-conflict':
-      return `${environment} and ${answer.with} do not conflict: \`coppice merge ${environment}\``;
+      return [
+        ...answer.resolved.map((each) => sayResolved(each, style)),
+        `${environment} and ${answer.with} do not conflict: \`coppice merge ${environment}\``,
+      ].join('\n');
     case 'aborted':
       return `given up; ${environment} is as it was${answer.trash === null ? '' : style.dim(`\nwhat was resolved so far is in ${answer.trash}`)}`;
     case 'resolved':
@@ -236,7 +274,7 @@ function render(answer: Answer, style: Style): string {
   }
 }
 
-function renderStanding(action: Action, it: NonNullable<Answer['resolution']>, style: Style): string {
+function renderStanding({ action, resolved }: Answer, it: NonNullable<Answer['resolution']>, style: Style): string {
   const heads: Partial<Record<Action, string>> = {
     existing: `${style.bold(it.name)} is there for this already`,
     'conflicts-again': `${style.red(`${it.environment} has moved on and conflicts again`)}: it goes on in ${style.bold(it.name)}`,
@@ -244,6 +282,7 @@ function renderStanding(action: Action, it: NonNullable<Answer['resolution']>, s
   return [
     heads[action] ?? style.bold(it.name),
     renderResolution(it, style),
+    ...resolved.map((each) => `  ${sayResolved(each, style)}`),
     `  worktree  ${it.worktree}`,
     `resolve it there, or inside: \`coppice shell ${it.name}\`; then \`coppice resolve ${it.environment} --continue\` (--abort gives up)`,
   ].join('\n');

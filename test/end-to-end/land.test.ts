@@ -110,18 +110,19 @@ describe('landing', () => {
   it.each(['SIGINT', 'SIGKILL'] as const)('leaves nothing half when %s ends it', async (signal) => {
     const repository = makeRepository();
     const { cli, coppice, inside, create } = libraryIn(repository);
-    await create('one');
+    await create('one', 'two');
     await inside('one', 'echo 1 > one.txt');
+    await inside('two', 'echo 2 > two.txt');
     const before = repository.git('for-each-ref', 'refs/heads');
-    const child = cli.start(['land', '--check', 'sleep 600']);
+    const child = cli.start(['land', '--check', 'sleep 600', '--jobs', '2']);
     const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-    const checks = () => repository.git('for-each-ref', 'refs/heads/coppice').match(/check-[0-9a-f]{8}/)?.[0];
-    await eventually(() => checks() !== undefined);
+    const checks = () => repository.git('for-each-ref', 'refs/heads/coppice').match(/check-[0-9a-f]{8}/g) ?? [];
+    await eventually(() => checks().length === 2);
     child.kill(signal);
     const status = await ended;
     if (signal === 'SIGINT') expect(status).toBe(130);
     else await coppice.list({});
-    expect(checks()).toBeUndefined();
+    expect(checks()).toEqual([]);
     expect(repository.git('for-each-ref', 'refs/heads')).toBe(before);
     expect(repository.git('status', '--porcelain')).toBe('');
   });

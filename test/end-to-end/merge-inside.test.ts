@@ -28,7 +28,7 @@ async function setUp(regenerate: string) {
   return { repository, cli, exec };
 }
 
-const driver = 'git config --global merge.both.driver "git merge-file --union %A %O %B"';
+const driver = `git config --global merge.both.driver 'echo run >> ~/runs; git merge-file --union %A %O %B'`;
 
 it('takes what a driver and a command made of the files that conflict, and only these', async () => {
   const { repository, cli, exec } = await setUp('cat deps/* > all.lock; echo tampered > other.txt; git add other.txt');
@@ -36,14 +36,24 @@ it('takes what a driver and a command made of the files that conflict, and only 
   const conflict = await cli.json<{ error: { data: { files: unknown } } }>(['merge', 'one'], { allow: [4] });
   expect(conflict.error.data.files).toMatchObject([{ path: 'list.txt' }]);
   expect(fingerprintOfCheckout(repository.path)).toEqual(before);
-  await exec(driver);
-  const merged = await cli.json(['merge', 'one']);
-  expect(merged).toMatchObject({
-    resolved: [
-      { path: 'all.lock', by: 'regenerated' },
-      { path: 'list.txt', by: 'merge driver', command: null },
-    ],
+  const resolved = [
+    { path: 'all.lock', by: 'regenerated' },
+    { path: 'list.txt', by: 'merge driver', command: null },
+  ];
+  const begun = await cli.json(['resolve', 'one']);
+  expect(begun).toMatchObject({
+    action: 'begun',
+    resolved: [resolved[0]],
+    resolution: { files: [{ path: 'list.txt' }] },
   });
+  await cli.json(['resolve', 'one', '--abort']);
+  await exec(driver);
+  expect(await cli.json(['resolve', 'one'])).toMatchObject({ action: 'no-conflict', resolved });
+  expect(await exec('cat ~/runs; rm ~/runs')).toBe('run');
+  const merged = await cli.json(['merge', 'one']);
+  expect(merged).toMatchObject({ resolved });
+  // On the rehearsal: what came of it is what is merged.
+  expect(await exec('cat ~/runs')).toBe('run');
   expect(repository.git('show', 'main:all.lock')).toBe('a\nb\nc');
   expect(repository.git('show', 'main:list.txt')).toBe('first\nours\ntheirs');
   expect(repository.git('show', 'main:other.txt')).toBe('as it was');

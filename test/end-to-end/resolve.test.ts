@@ -137,8 +137,12 @@ describe('a conflict', () => {
   it('between two environments is nobody else’s to see', async () => {
     const { repository, coppice, exec, create } = await conflicting();
     const { worktree } = await create('rival');
-    await exec('rival', 'sed -i s/MAIN/RIVAL/ a.txt; git commit -qam "Say rival"; echo r > r.txt');
+    await exec(
+      'rival',
+      'sed -i s/MAIN/RIVAL/ a.txt; git commit -qam "Say rival"; echo r > r.txt; echo all: > Makefile',
+    );
     const begun = await coppice.resolve({ name: 'login', with: 'rival' });
+    expect(begun.runs).toMatchObject([{ path: 'Makefile', by: 'the build' }]);
     expect(begun.resolution).toMatchObject({ theirs: { commits: [{}, { subject: 'Say rival' }, {}] } });
     const rival = repository.git('rev-parse', 'refs/coppice/rival/head');
     const ask = `git cat-file -e ${rival} 2>/dev/null && echo seen`;

@@ -49,13 +49,69 @@ describe('sorting out', () => {
     expect(asked).toEqual([8, 0]);
   });
 
+  it('asks several at once, never more than it may, and ends what nobody needs any more', async () => {
+    const gates = new Map<string, (passed: boolean) => void>();
+    const ended: string[] = [];
+    const passes = (items: readonly number[], signal: AbortSignal) =>
+      new Promise<boolean>((resolve, reject) => {
+        const key = items.join(' ');
+        gates.set(key, resolve);
+        signal.addEventListener('abort', () => {
+          ended.push(key);
+          reject(new Error('ended'));
+        });
+      });
+    const answer = async (key: string, passed: boolean) => {
+      gates.get(key)?.(passed);
+      gates.delete(key);
+      for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+    };
+    const done = sortOut(upTo(8), passes, 3);
+    await answer('none', true);
+    expect([...gates.keys()]).toEqual(['0 1 2 3 4 5 6 7', '0 1 2 3', '0 1']);
+    await answer('0 1 2 3', false);
+    // All together may pass where less fails: that is still asked, and so is what is below.
+    expect([...gates.keys()]).toEqual(['0 1 2 3 4 5 6 7', '0 1', '0']);
+    await answer('0 1', true);
+    expect(ended).toEqual(['0']);
+    await answer('0 1 2 3 4 5 6 7', true);
+    expect(await done).toEqual({ good: upTo(8), guilty: [], failsWithout: false });
+    expect(ended).toEqual(['0', '0 1 2']);
+  });
+
+  it('throws what a check throws, and leaves none running', async () => {
+    let open = 0;
+    const passes = async (items: readonly number[], signal: AbortSignal) => {
+      if (items.length === 8) throw new Error('no engine');
+      open += 1;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      open -= 1;
+      return false;
+    };
+    await expect(sortOut(upTo(8), passes, 3)).rejects.toThrow('no engine');
+    expect(open).toBe(0);
+  });
+
   it('lands what passes together, and blames only what it must', async () => {
     const item = fc.integer({ min: 0, max: 15 });
     const pair = fc.tuple(item, item).filter(([one, other]) => one < other);
+    const bads = fc.uniqueArray(item, { maxLength: 4 });
+    const jobs = fc.integer({ min: 1, max: 5 });
+    const pairsOf = fc.array(pair, { maxLength: 3 });
     await fc.assert(
-      fc.asyncProperty(fc.uniqueArray(item, { maxLength: 4 }), fc.array(pair, { maxLength: 3 }), async (bad, pairs) => {
+      fc.asyncProperty(bads, pairsOf, jobs, fc.scheduler(), async (bad, pairs, atOnce, scheduler) => {
         const { passes } = checkOf(bad, pairs);
-        const { good, guilty } = await sortOut(upTo(16), passes);
+        const open = new Set<object>();
+        const slowly = async (items: readonly number[], signal: AbortSignal) => {
+          const token = {};
+          open.add(token);
+          expect(open.size).toBeLessThanOrEqual(atOnce);
+          signal.addEventListener('abort', () => open.delete(token));
+          const passed = await scheduler.schedule(passes(items));
+          open.delete(token);
+          return passed;
+        };
+        const { good, guilty } = await scheduler.waitFor(sortOut(upTo(16), slowly, atOnce));
         expect(await passes(good)).toBe(true);
         expect([...good, ...guilty.map((each) => each.item)].sort((one, other) => one - other)).toEqual(upTo(16));
         for (const { item: culprit, with: partners } of guilty) {

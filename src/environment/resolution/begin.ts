@@ -7,6 +7,7 @@ import type { ConflictRecord, EnvironmentRecord } from '../../domain/environment
 import { type EnvironmentName, isEnvironmentName, parseEnvironmentName } from '../../domain/environment-name.ts';
 import { CoppiceError, hasCode } from '../../domain/error.ts';
 import { type Oid, parseOid } from '../../domain/oid.ts';
+import type { RunsElsewhere } from '../../domain/runs-elsewhere.ts';
 import type { MergeOutcome } from '../../git/merging.ts';
 import { thisProcess } from '../../platform/liveness.ts';
 import { withLock } from '../../platform/lock.ts';
@@ -15,8 +16,10 @@ import { inProgress } from '../commit.ts';
 import { build, reserve, stopIfAborted } from '../create.ts';
 import type { Environment } from '../environment.ts';
 import { changesBetween } from '../follow-head.ts';
+import { mergeInside, type ResolvedInside } from '../merge-inside.ts';
 import { mergeFrom, mergeStart } from '../merge-start.ts';
 import { reconcileFully } from '../reconcile.ts';
+import { findRuns } from '../runs-elsewhere.ts';
 import { workOf } from '../work.ts';
 import type { Report, Workplace } from '../workplace.ts';
 import { fileOf, type Other, otherName } from './conflict.ts';
@@ -30,9 +33,16 @@ export interface BeginRequest {
 }
 
 export type Begun =
-  | { readonly kind: 'begun' | 'existing'; readonly resolution: Resolution }
-  /** One side has all of the other, or they merge cleanly. */
-  | { readonly kind: 'no-conflict'; readonly environment: Environment };
+  | { readonly kind: 'existing'; readonly resolution: Resolution }
+  | {
+      readonly kind: 'begun';
+      readonly resolution: Resolution;
+      readonly resolved: readonly ResolvedInside[];
+      /** What comes in that runs on the host or in CI: of the environment, and of the other one where it is one. */
+      readonly runs: readonly RunsElsewhere[];
+    }
+  /** One side has all of the other, or they merge cleanly; where drivers or commands did that, with what they resolved. */
+  | { readonly kind: 'no-conflict'; readonly environment: Environment; readonly resolved: readonly ResolvedInside[] };
 
 /** Throws `operation-in-progress`, `unrelated-histories` (kind `refused`), and what creating an environment throws. */
 export async function beginResolution(workplace: Workplace, start: Environment, request: BeginRequest): Promise<Begun> {
@@ -44,18 +54,27 @@ export async function beginResolution(workplace: Workplace, start: Environment, 
     const { environment, operation } = await reconcileFully(workplace, start);
     if (operation !== undefined) throw inProgress(environment, operation);
     const ours = await workOf(workplace, environment);
-    const outcome = await mergeOf(workplace, environment, ours, other);
-    if (outcome.kind === 'clean') return { kind: 'no-conflict', environment };
+    const { outcome, resolved, shared } = await mergeOf(workplace, environment, ours, request);
+    if (outcome.kind === 'clean') return { kind: 'no-conflict', environment, resolved };
     const draft = await draftOf(workplace, environment, ours, other, outcome);
-    return { kind: 'begun', resolution: await make(workplace, environment, draft, request) };
+    const known = other.kind === 'branch' ? other.commit : shared;
+    const runs = known === undefined ? [] : await findRuns(workplace, known, draft.tree);
+    return { kind: 'begun', resolution: await make(workplace, environment, draft, request), resolved, runs };
   });
 }
 
-/** As `coppice merge` would have it, the environment's side first. */
-async function mergeOf(workplace: Workplace, environment: Environment, ours: Oid, other: Other) {
+/** As `coppice merge` would have it, the environment's side first: what drivers and commands inside resolve is no conflict. */
+async function mergeOf(workplace: Workplace, environment: Environment, ours: Oid, { other, signal }: BeginRequest) {
+  const { commit: theirs } = other;
   const start =
-    other.kind === 'branch' ? await mergeStart(workplace, environment, other.name, other.commit, ours) : undefined;
-  return mergeFrom(workplace, start, ours, other.commit, { style: 'zdiff3' });
+    other.kind === 'branch' ? await mergeStart(workplace, environment, other.name, theirs, ours) : undefined;
+  const computed = await mergeFrom(workplace, start, ours, theirs, { style: 'zdiff3' });
+  const shared = start?.tree ?? (await workplace.repository.mergeBase(ours, theirs));
+  if (shared === undefined) return { outcome: computed, resolved: [], shared };
+  const sides = { base: shared, ours: theirs, theirs: ours };
+  const inside = await mergeInside(workplace, environment, computed, sides, { signal });
+  stopIfAborted(signal);
+  return { ...inside, shared };
 }
 
 /** Beginning, finishing and giving up the resolution of one environment's conflicts happen one after the other. */

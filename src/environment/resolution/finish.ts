@@ -3,6 +3,7 @@
  * where that has not moved, else by a further merge. Where that conflicts too, it is resolved in the same place.
  */
 
+import { textOf } from '../../domain/byte-path.ts';
 import { isEnvironmentName } from '../../domain/environment-name.ts';
 import { CoppiceError } from '../../domain/error.ts';
 import type { Oid } from '../../domain/oid.ts';
@@ -162,7 +163,10 @@ async function again(workplace: Workplace, start: Resolution, work: Oid): Promis
       message,
       shared: false,
     });
-    const files = outcome.kind === 'conflict' ? outcome.conflicts.map(fileOf) : [];
+    // What git's drivers inside have resolved is no conflict.
+    const open = merged.kind === 'conflict' ? merged.files.map(({ path }) => path) : [];
+    const conflicts = outcome.kind === 'conflict' ? outcome.conflicts : [];
+    const files = conflicts.filter(({ path }) => open.includes(textOf(path))).map(fileOf);
     const remembered = merged.kind === 'conflict' ? merged.remembered : [];
     const owner = await ownerOf(workplace, start);
     const conflict = {

@@ -110,6 +110,39 @@ describe('a chain of merges', () => {
     expect(conflict.conflicts.map(({ path }) => textOf(path))).toEqual(['a.txt']);
   });
 
+  it('asks the caller about a conflict at its place, and goes on from what it says; plain commits where they are wished', async () => {
+    const { made, sides, start } = scene(['own', 'bottom', 'bottom', 'own', 'bottom']);
+    const { merging, repository } = await mergingOf(made);
+    const blob = await repository.writeBlob(Buffer.from(text({ 11: 'both' })));
+    const asked: (readonly [number, string])[] = [];
+    const steps = await merging.chain(
+      start,
+      sides.map((commit, index) => ({ commit, message: `Side ${index}\n` })),
+      {
+        author,
+        linear: true,
+        async resolve({ index, conflicts, publish }) {
+          const before = await publish();
+          asked.push([index, made.git('log', '-1', '--format=%s', before)]);
+          expect(conflicts.map(({ path }) => textOf(path))).toEqual(['a.txt']);
+          const entry = { mode: '100644' as const, oid: blob };
+          return index === 4 ? undefined : repository.writeTree(before, [{ path: 'a.txt', entry }]);
+        },
+      },
+    );
+    expect(steps.map(({ kind }) => kind)).toEqual(['clean', 'clean', 'clean', 'clean', 'conflict']);
+    expect(asked).toEqual([
+      [2, 'Side 1'],
+      [4, 'Side 3'],
+    ]);
+    const last = steps[3];
+    if (last?.kind !== 'clean') throw new Error('not clean');
+    made.git('update-ref', 'refs/heads/landed', last.commit);
+    expect(made.git('log', '--format=%s', 'main..landed')).toBe('Side 3\nSide 2\nSide 1\nSide 0');
+    expect(`${made.git('show', 'landed:a.txt')}\n`).toBe(text({ 11: 'both' }));
+    made.git('fsck', '--strict', '--no-dangling');
+  });
+
   it('leaves nothing behind for an answer nobody keeps', async () => {
     const { made, start } = scene([]);
     const before = made.git('count-objects', '-v');

@@ -7,12 +7,13 @@ import { CoppiceError } from '../../domain/error.ts';
 import { start } from '../../platform/process.ts';
 import { childEnvironment } from '../../platform/surroundings.ts';
 import type { Progress } from '../runtime.ts';
+import { withDirectories } from './archive-names.ts';
 import { type BaseFiles, baseFiles, baseVersions } from './base-files.ts';
 import type { Engine } from './engine.ts';
 import { hasImage, importImage } from './images.ts';
 
 /** Part of the fingerprint: raise it when what is made from the same files changes. */
-const recipe = 1;
+const recipe = 2;
 
 export interface BaseImageRequest {
   /** Name without tag. One under `localhost/` never reaches a registry. */
@@ -63,7 +64,7 @@ const directories: Readonly<Record<string, number>> = {
 };
 
 /** Everything that is not a file of this machine at its own place. Returns the names, parents first. */
-async function stage(staging: string, { foreign }: BaseFiles, node: string): Promise<string[]> {
+async function stage(staging: string, { foreign }: BaseFiles, node: string): Promise<readonly string[]> {
   const names: string[] = [];
   for (const [name, mode] of Object.entries(directories)) {
     await mkdir(join(staging, name));
@@ -84,11 +85,19 @@ async function stage(staging: string, { foreign }: BaseFiles, node: string): Pro
   const prefix = dirname(dirname(await realpath(node)));
   for (const path of foreign) {
     const name = join('usr/local', relative(prefix, path));
-    await mkdir(join(staging, dirname(name)), { recursive: true });
+    await makeDirectories(staging, dirname(name));
     await cp(path, join(staging, name), { verbatimSymlinks: true });
     names.push(name);
   }
-  return names;
+  return withDirectories(names);
+}
+
+/** With the mode they are to have in the image, whatever the umask. */
+async function makeDirectories(staging: string, name: string): Promise<void> {
+  for (const directory of withDirectories([name])) {
+    const made = await mkdir(join(staging, directory), { recursive: true });
+    if (made !== undefined) await chmod(made, 0o755);
+  }
 }
 
 async function archive(
@@ -111,7 +120,10 @@ async function archive(
     ...staged,
   ];
   const tar = await start('tar', args, { env: { ...env, LC_ALL: 'C' } });
-  tar.stdin.end(paths.map((path) => `${path.slice(1)}\0`).join(''));
+  const names = withDirectories(paths.map((path) => path.slice(1)));
+  // An engine may refuse what is there twice.
+  const rest = names.filter((name) => !staged.includes(name));
+  tar.stdin.end(rest.map((name) => `${name}\0`).join(''));
   return tar;
 }
 

@@ -7,6 +7,7 @@ import * as z from 'zod/mini';
 import { hasCode } from '../../domain/error.ts';
 import { start } from '../../platform/process.ts';
 import { childEnvironment } from '../../platform/surroundings.ts';
+import { withDirectories } from './archive-names.ts';
 import { librariesOf } from './base-files.ts';
 import type { Engine } from './engine.ts';
 import { hasImage, importImage, prepareImage } from './images.ts';
@@ -29,7 +30,7 @@ export interface GatewayImage {
 const repository = 'localhost/coppice-gateway';
 
 /** Part of the fingerprint: raise it when what is made from the same files changes. */
-const recipe = 1;
+const recipe = 2;
 
 /** Made once for each version of node. */
 export async function gatewayImage(engine: Engine, { node, fallbackImage }: GatewayProgram): Promise<GatewayImage> {
@@ -67,9 +68,9 @@ async function importNode(engine: Engine, program: string, tag: string): Promise
   try {
     await symlink(program, join(staging, 'node'));
     const libraries = await withNameService(await librariesOf([program], env));
-    const files = libraries.map((path) => path.slice(1));
+    const files = withDirectories(libraries.map((path) => path.slice(1)));
     // Links are followed: each library is a plain file at the place where the loader looks for it.
-    const owner = ['--dereference', '--owner=0', '--group=0', '--numeric-owner'];
+    const owner = ['--dereference', '--no-recursion', '--owner=0', '--group=0', '--numeric-owner'];
     const tar = await start('tar', ['--create', ...owner, '-C', staging, 'node', '-C', '/', ...files], { env });
     tar.stderr.resume();
     const complete = tar.exit.then((status) => status === 0);

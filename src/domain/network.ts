@@ -1,6 +1,6 @@
 /** What of the network an environment may reach, and what was asked for and denied. */
 import * as z from 'zod/mini';
-import { complaintAbout } from './allowlist.ts';
+import { complaintAbout, isCovered, joinAllow } from './allowlist.ts';
 
 export const networkModes = ['open', 'allowlist', 'none'] as const;
 export type NetworkMode = (typeof networkModes)[number];
@@ -71,4 +71,15 @@ export function modeOf(network: Network): NetworkMode {
 
 export function allowedHosts(network: Network): readonly string[] {
   return typeof network === 'string' ? [] : network.allow;
+}
+
+/** No more than either gives. Where entries of two lists overlap in part only, neither of them stays. */
+export function narrower(one: Network, other: Network): Network {
+  if (one === 'none' || other === 'open') return one;
+  if (other === 'none' || one === 'open') return other;
+  const shared = [
+    ...one.allow.filter((host) => isCovered(host, other.allow)),
+    ...other.allow.filter((host) => isCovered(host, one.allow)),
+  ];
+  return { mode: 'allowlist', allow: [...joinAllow(shared)] };
 }

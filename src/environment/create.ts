@@ -15,6 +15,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { hostAccessOf } from './access.ts';
 import { type Confirm, grant, questionOf, requireApproval } from './approval.ts';
 import { directoriesFor, type Environment, holdOf } from './environment.ts';
+import { tellLeftOut } from './left-out.ts';
 import { dismantle, materialize, type Timings } from './materialize.ts';
 import { refuseUnsafe } from './mount-risks.ts';
 import { recordFile, serializeRecord, updateRecord, writeFirstRecord } from './record.ts';
@@ -194,8 +195,7 @@ export async function build(
 ): Promise<Omit<Created, 'left'>> {
   try {
     const timings = await materialize(workplace, environment, runtime);
-    if (timings.pointers > 0) report(pointersLeft(timings.pointers));
-    if (timings.emptySubmodules > 0) report(emptySubmodules(timings.emptySubmodules));
+    tellLeftOut(timings, report);
     stopIfAborted(signal);
     const stage = await runSetup(workplace, environment, report);
     const record: EnvironmentRecord = { ...environment.record, stage };
@@ -207,16 +207,6 @@ export async function build(
     await rollBack(workplace, environment);
     throw error;
   }
-}
-
-function emptySubmodules(count: number): string {
-  const what = count === 1 ? '1 submodule is an empty directory' : `${count} submodules are empty directories`;
-  return `${what}: it is not in this repository (\`git submodule update --init\` in your checkout brings it for the next environment).`;
-}
-
-function pointersLeft(pointers: number): string {
-  const files = pointers === 1 ? '1 file of Git LFS is a pointer' : `${pointers} files of Git LFS are pointers`;
-  return `${files}: the content is not in this repository (\`git lfs fetch\` brings it for the next environment), or over 1 GiB.`;
 }
 
 export function stopIfAborted(signal: AbortSignal): void {

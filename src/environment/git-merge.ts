@@ -6,6 +6,7 @@ import type { Oid } from '../domain/oid.ts';
 import type { RefName } from '../domain/ref-name.ts';
 import type { MergeOutcome } from '../git/merging.ts';
 import type { TreeChange } from '../git/repository.ts';
+import type { LfsOffer } from '../git/worktree.ts';
 import type { Container, Runtime } from '../runtime/runtime.ts';
 import { bringInOutside, hasGit, incomingRef } from './commit.ts';
 import { layoutOf, pipeInto, runInside } from './container.ts';
@@ -33,7 +34,12 @@ export interface InsideConflict {
   readonly kind: string;
 }
 
-export type GitMerged = { readonly environment: Environment; readonly held: readonly Held[] } & (
+export type GitMerged = {
+  readonly environment: Environment;
+  readonly held: readonly Held[];
+  /** Files of Git LFS that came as pointers, because their content is not here. */
+  readonly pointers: number;
+} & (
   | { readonly kind: 'merged' }
   | { readonly kind: 'conflict'; readonly files: readonly InsideConflict[]; readonly remembered: readonly string[] }
 );
@@ -43,7 +49,8 @@ export interface Inside {
   readonly container: Container;
 }
 
-/** Exit statuses of the scripts that are not git's own. */
+/** Exit status of `git merge` for a conflict; of the scripts, those that are not git's own. */
+const conflicted = 1;
 const headMoved = 75;
 const locked = 76;
 
@@ -77,6 +84,7 @@ export async function gitMergeInside(
   const layout = await layoutOf(workplace, environment, runtime);
   if (request.shared) await workplace.worktrees.shareBase(commit);
   else await workplace.transport.push(pipeInto(runtime, container.id), layout.git, commit, incomingRef);
+  const { offer, absent } = await offerContent(workplace, environment, outcome, commit);
   const done = await runInside(runtime, container.id, ['sh', '-c', mergeScript], {
     workdir: layout.tree,
     timeoutSeconds: 1800,
@@ -86,18 +94,22 @@ export async function gitMergeInside(
       COPPICE_COMMIT: commit,
       COPPICE_MESSAGE: request.message,
       GIT_EDITOR: 'true',
+      ...withoutFetching(absent),
     },
   });
+  // While a conflict waits, either side may still be checked out.
+  if (done.status !== conflicted) await offer.withdraw();
   if (done.status === headMoved) throw moved(environment);
   if (done.status === locked) throw indexLocked(environment);
   const after = await reconcileFully(workplace, environment, { cause: `merge of ${label}` });
-  const result = { environment: after.environment, held: after.held };
+  const result = { environment: after.environment, held: after.held, pointers: absent.length };
   if (done.status === 0) return { ...result, kind: 'merged' };
   if (after.operation !== 'merge') throw refusedByGit(environment, label, done.stderr);
   const unmerged = done.stdout.split('\0').filter((path) => path !== '');
   const recalled = await recallInside(workplace, environment, inside, outcome, unmerged);
   const again = recalled.length === 0 ? after : await reconcileFully(workplace, environment, { cause: recalling });
   return {
+    ...result,
     environment: again.environment,
     held: again.held,
     kind: 'conflict',
@@ -107,6 +119,37 @@ export async function gitMergeInside(
 }
 
 const recalling = 'resolve as before';
+
+/** What the merge writes; where files conflict, what the other side has of them as well. */
+async function offerContent(
+  { repository, worktrees }: Workplace,
+  { at, directories }: Environment,
+  outcome: MergeOutcome,
+  theirs: Oid,
+): Promise<{ readonly offer: LfsOffer; readonly absent: readonly BytePath[] }> {
+  const conflicts = new Set(outcome.kind === 'clean' ? [] : outcome.conflicts.map(({ path }) => path));
+  const other = conflicts.size === 0 ? [] : await repository.treeChanges(outcome.tree, theirs);
+  const changes = [
+    ...(await repository.treeChanges(at.head, outcome.tree)),
+    ...other.filter(({ path }) => conflicts.has(path)),
+  ];
+  const blobs = changes.flatMap(({ after }) => (after === undefined || after.mode === '160000' ? [] : [after.oid]));
+  const offer = await worktrees.offerContent(directories, blobs);
+  const missing = new Set(offer.absent);
+  const absent = changes.filter(({ after }) => after !== undefined && missing.has(after.oid)).map(({ path }) => path);
+  return { offer, absent };
+}
+
+/** Bytes of a list that still goes into a command's environment. */
+const longestList = 64 * 1024;
+
+/** Where the image has git-lfs, one file that it cannot fetch would fail all of the merge: it is not to try. */
+function withoutFetching(absent: readonly BytePath[]): Readonly<Record<string, string>> {
+  if (absent.length === 0) return {};
+  const list = absent.map((path) => `/${textOf(path).replace(/[^\w./-]/g, '?')}`).join(',');
+  if (list.length > longestList) return { GIT_LFS_SKIP_SMUDGE: '1' };
+  return { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'lfs.fetchexclude', GIT_CONFIG_VALUE_0: list };
+}
 
 /** HEAD inside must be what the host takes it for: a commit made outside goes in first. */
 export async function settled(workplace: Workplace, environment: Environment, { runtime, container }: Inside) {

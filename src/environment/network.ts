@@ -1,6 +1,6 @@
 /** The network of an existing environment: changed where it runs and in its record, and what was denied there. */
 import { isDeepStrictEqual } from 'node:util';
-import { joinAllow, parseAllowEntry } from '../domain/allowlist.ts';
+import { isCovered, joinAllow, parseAllowEntry } from '../domain/allowlist.ts';
 import { CoppiceError } from '../domain/error.ts';
 import {
   allowedHosts,
@@ -9,6 +9,7 @@ import {
   modeOf,
   type Network,
   type NetworkMode,
+  narrower,
   noDenials,
 } from '../domain/network.ts';
 import type { Container, Runtime } from '../runtime/runtime.ts';
@@ -16,7 +17,7 @@ import { refuseIfBusy } from './busy.ts';
 import { ensureRunning } from './container.ts';
 import type { Environment } from './environment.ts';
 import { recordFile, serializeRecord, updateRecord } from './record.ts';
-import type { Workplace } from './workplace.ts';
+import type { Report, Workplace } from './workplace.ts';
 
 export interface NetworkChange {
   readonly mode: NetworkMode | undefined;
@@ -72,6 +73,29 @@ async function refuseNewContainer(workplace: Workplace, environment: Environment
   throw new CoppiceError('unavailable', 'not-isolated', `Without isolation the network stays open.`, {
     hint: 'Install bubblewrap, or make an environment with --runtime docker.',
   });
+}
+
+/**
+ * What somebody else may have recorded, or the user under settings of another time, becomes no more than the settings give
+ * now; what they do not is told.
+ */
+export async function boundByUser(
+  workplace: Workplace,
+  environment: Environment,
+  report: Report,
+): Promise<Environment> {
+  const before = environment.record.spec.network;
+  const network = narrower(before, workplace.boundNetwork('open').network);
+  if (isDeepStrictEqual(before, network)) return environment;
+  const gone =
+    modeOf(before) === modeOf(network)
+      ? allowedHosts(before).filter((host) => !isCovered(host, allowedHosts(network)))
+      : [modeOf(before)];
+  if (gone.length > 0) {
+    const way = `\`coppice start ${environment.name} --network MODE --allow-host HOST\` gives it more.`;
+    report(`${environment.name} had more of the network than your settings give now: ${gone.join(', ')}. ${way}`);
+  }
+  return recordNetwork(workplace, environment, network);
 }
 
 /** The record alone. */

@@ -33,6 +33,8 @@ export interface Synced {
   /** Of these the ones that were resolved as before. They wait for somebody to look at them all the same. */
   readonly remembered: readonly string[];
   readonly held: readonly Held[];
+  /** Files of Git LFS that came as pointers, because their content is not here. */
+  readonly pointers: number;
 }
 
 /** The branch appears inside under this name, so that `git log` and `git diff` there can name it. */
@@ -54,7 +56,7 @@ export async function syncFrom(workplace: Workplace, start: Environment, request
   const quiet = await waitForQuiet(workplace, start, { ...request, anyway: 'sync all the same' });
   const seen = await withTailCommitted(workplace, quiet, request.message);
   const { environment } = seen;
-  const done = { from, commit, files: [], remembered: [], held: seen.held };
+  const done = { from, commit, files: [], remembered: [], held: seen.held, pointers: 0 };
   if (await repository.isAncestor(commit, environment.at.head)) return { ...done, environment, kind: 'nothing-to-do' };
   const merged = await gitMergeInside(workplace, seen, await runningContainer(workplace, environment), {
     commit,

@@ -65,6 +65,14 @@ export interface CheckedOut {
   readonly submodules: FilledSubmodules;
 }
 
+/** Content of Git LFS that git inside finds. */
+export interface LfsOffer {
+  /** Pointers whose content is not here, or too much in all: they will be written as they are. */
+  readonly absent: readonly Oid[];
+  /** Takes it back, once files have it. */
+  withdraw(): Promise<void>;
+}
+
 export interface FilledSubmodules {
   /** Those whose files are there, of the commit that is recorded. */
   readonly filled: readonly { readonly path: BytePath; readonly commit: Oid }[];
@@ -106,6 +114,8 @@ export interface Worktrees {
     paths: readonly BytePath[],
     body: (staged: StagedFiles) => Promise<Result>,
   ): Promise<Result>;
+  /** For git inside, which is about to write files of these blobs: the content of those that are pointers of Git LFS. */
+  offerContent(directories: EnvironmentDirectories, blobs: readonly Oid[]): Promise<LfsOffer>;
   /** Removes registration and directories, also half-made ones. Repeatable. */
   remove(name: EnvironmentName, directories: EnvironmentDirectories): Promise<void>;
   /** What killed processes left half-made or half-removed under names of this adapter's own: paths. */

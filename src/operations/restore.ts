@@ -2,14 +2,17 @@
 import * as z from 'zod/mini';
 import { parseEnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError } from '../domain/error.ts';
-import { type Confirm, requireApprovedEnvironment } from '../environment/approval.ts';
+import { requireApprovedEnvironment } from '../environment/approval.ts';
+import type { Environment } from '../environment/environment.ts';
+import { tellLeftOut } from '../environment/left-out.ts';
 import { dismantle, materialize } from '../environment/materialize.ts';
+import { boundByUser } from '../environment/network.ts';
 import { putHeld } from '../environment/put-held.ts';
 import { putSubmodules } from '../environment/put-submodules.ts';
 import { deleteReferences } from '../environment/references.ts';
 import { type BroughtBack, bringBackReferences, listTrash, type Trashed } from '../environment/trash.ts';
 import type { Workplace } from '../environment/workplace.ts';
-import { flag, operation } from './operation.ts';
+import { type Context, flag, operation } from './operation.ts';
 import { environmentView } from './views.ts';
 
 export const restore = operation({
@@ -40,13 +43,13 @@ export const restore = operation({
     const chosen = from === undefined ? trashed.at(-1) : trashed.find(({ ref }) => ref === from);
     if (chosen === undefined) throw nothingThere(name ?? from ?? '', trashed);
     const back = await bringBackReferences(workplace, chosen);
-    await rebuild(workplace, back, context.confirm);
+    const restored = await rebuild(workplace, back, context);
     await workplace.repository.updateRefs(
       [{ name: chosen.ref, before: chosen.oid, after: null }],
       `coppice: restored ${chosen.name}`,
     );
-    await workplace.daemon.notice(workplace.repository, back.environment.name);
-    return { restored: environmentView(back.environment), trash: [] as { name: string; ref: string }[] };
+    await workplace.daemon.notice(workplace.repository, restored.name);
+    return { restored: environmentView(restored), trash: [] as { name: string; ref: string }[] };
   },
   render({ restored, trash }, style) {
     if (restored !== null) return `restored ${style.bold(restored.name)}\n  worktree  ${restored.worktree}`;
@@ -58,15 +61,19 @@ export const restore = operation({
 /** Files, container and held files; when that fails the references go again and the trash entry still has everything. */
 async function rebuild(
   workplace: Workplace,
-  { environment, held }: BroughtBack,
-  confirm: Confirm | undefined,
-): Promise<void> {
+  { environment: back, held }: BroughtBack,
+  { confirm, report }: Pick<Context, 'confirm' | 'report'>,
+): Promise<Environment> {
+  let environment = back;
   try {
+    // Before anything of it runs.
+    environment = await boundByUser(workplace, back, report);
     await requireApprovedEnvironment(workplace, environment, confirm);
     const runtime = await workplace.runtime(environment.record.spec.runtime);
-    await materialize(workplace, environment, runtime);
+    tellLeftOut(await materialize(workplace, environment, runtime), report);
     await putSubmodules(workplace, environment);
     await putHeld(environment, held);
+    return environment;
   } catch (error) {
     await dismantle(workplace, environment);
     await deleteReferences(workplace, environment, `coppice: restore of ${environment.name} failed`);

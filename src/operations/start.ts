@@ -7,6 +7,7 @@ import { bringInOutside } from '../environment/commit.ts';
 import { ensureRunning } from '../environment/container.ts';
 import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
+import { tellLeftOut } from '../environment/left-out.ts';
 import { dismantle, isMaterialized, materialize } from '../environment/materialize.ts';
 import { changedNetwork, changeNetwork, recordNetwork } from '../environment/network.ts';
 import { waitUntilReady } from '../environment/ready.ts';
@@ -72,7 +73,7 @@ export const start = operation({
       }
       await dismantle(workplace, environment);
       try {
-        await materialize(workplace, environment, runtime);
+        tellLeftOut(await materialize(workplace, environment, runtime), context.report);
       } catch (error) {
         await dismantle(workplace, environment);
         throw error;

@@ -4,6 +4,7 @@ import { CoppiceError, type ErrorKind, exitStatusOf } from '../domain/error.ts';
 import { parseBranch, type RefName, shortName } from '../domain/ref-name.ts';
 import type { Environment } from '../environment/environment.ts';
 import { findEnvironment, listEnvironments } from '../environment/find.ts';
+import { pointersLeft } from '../environment/left-out.ts';
 import { isResolution } from '../environment/resolution/find.ts';
 import { abortSync, continueSync, type Ended, type Synced, syncConflict, syncFrom } from '../environment/sync.ts';
 import type { Workplace } from '../environment/workplace.ts';
@@ -155,6 +156,8 @@ export interface SyncView {
   readonly files: readonly { readonly path: string; readonly kind: string }[];
   readonly remembered: readonly string[];
   readonly held: ReturnType<typeof heldView>;
+  /** Files of Git LFS that came as pointers, because their content is not in this repository. */
+  readonly pointers: number;
   readonly error: {
     readonly code: string;
     readonly kind: ErrorKind;
@@ -163,10 +166,19 @@ export interface SyncView {
   } | null;
 }
 
-const nothing = { from: null, commit: null, before: null, files: [], remembered: [], held: [], error: null };
+const nothing = {
+  from: null,
+  commit: null,
+  before: null,
+  files: [],
+  remembered: [],
+  held: [],
+  pointers: 0,
+  error: null,
+};
 
-function syncedView({ environment, from, commit, kind, held }: Synced) {
-  return { name: environment.name as string, kind, from: shortName(from), commit, held: heldView(held) };
+function syncedView({ environment, from, commit, kind, held, pointers }: Synced) {
+  return { name: environment.name as string, kind, from: shortName(from), commit, held: heldView(held), pointers };
 }
 
 function endedView(kind: 'continued' | 'aborted', { environment, from, commit, before, held }: Ended): SyncView {
@@ -184,8 +196,8 @@ function branchFor(environment: Environment, { from }: Input): RefName {
 }
 
 function line(each: SyncView, style: Style): string {
-  const rest = renderHeld(each.held, style);
-  return [headline(each, style), rest].filter((part) => part !== '').join('\n');
+  const pointers = each.pointers === 0 ? '' : style.yellow(`  ${pointersLeft(each.pointers)}`);
+  return [headline(each, style), pointers, renderHeld(each.held, style)].filter((part) => part !== '').join('\n');
 }
 
 function headline({ name, kind, from, commit, before, error, files }: SyncView, style: Style): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { resolveNetwork } from '../../src/config/network.ts';
-import type { NetworkWish } from '../../src/domain/network.ts';
+import { type NetworkWish, narrower } from '../../src/domain/network.ts';
 
 function resolve(flags?: NetworkWish, file?: NetworkWish, settings?: NetworkWish) {
   return resolveNetwork({ flags, file, settings });
@@ -41,4 +41,16 @@ describe('the network of a new environment', () => {
     expect(resolve(undefined, undefined, { mode: 'open', allow: ['a'] }).network).toBe('open');
     expect(resolve(undefined, { allow: ['b'] }, { mode: 'open', allow: ['a'] }).network).toEqual(list('a', 'b'));
   });
+});
+
+test('of two networks the narrower is what both give', () => {
+  expect(narrower('open', 'none')).toBe('none');
+  expect(narrower('none', { mode: 'allowlist', allow: ['a'] })).toBe('none');
+  expect(narrower({ mode: 'allowlist', allow: ['a'] }, 'open')).toEqual(list('a'));
+  expect(narrower('open', { mode: 'allowlist', allow: ['a'] })).toEqual(list('a'));
+  const one = { mode: 'allowlist', allow: ['*.c', 'a', 'b:22', 'only.one'] } as const;
+  const other = { mode: 'allowlist', allow: ['x.c', 'a:443', 'b:*', 'only.other'] } as const;
+  expect(narrower({ ...one, allow: [...one.allow] }, { ...other, allow: [...other.allow] })).toEqual(
+    list('b:22', 'x.c', 'a:443'),
+  );
 });

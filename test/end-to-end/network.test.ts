@@ -1,8 +1,9 @@
 /** The network of an environment as its user meets it: options, settings, what was denied, and changing one's mind. */
 import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type CliOptions, coppiceIn } from '../support/coppice.ts';
 import { type FileContent, makeRepository } from '../support/repository.ts';
@@ -120,6 +121,26 @@ describe('the network', () => {
     const started = await theirs.run(['start', 'one']);
     expect(started).toMatchObject({ status: 0, stdout: expect.stringContaining('network allowlist: example.org\n') });
     expect(started.stderr).toContain('asks for more of the network than your settings give: example.net.');
+  });
+
+  it('is no more after a restore than the settings give by then', async () => {
+    const { repository, cli, create } = scene();
+    await create('--allow-host', 'example.org', '--allow-host', 'example.net');
+    await cli.json(['remove', '--force', 'one']);
+    const settings = (network: unknown) => {
+      const file = join(repository.home, '.config/coppice/config.json');
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), network }));
+    };
+    settings({ allow: ['*.example.com', 'example.org'] });
+    const restored = await cli.run(['restore', 'one']);
+    expect(restored).toMatchObject({ status: 0, stderr: expect.stringContaining('settings give now: example.net.') });
+    const { network } = await cli.json<{ network: unknown }>(['status', 'one']);
+    expect(network).toEqual({ mode: 'allowlist', allow: ['example.org'] });
+    await cli.json(['remove', '--force', 'one']);
+    settings('none');
+    await cli.json(['restore', 'one']);
+    expect(await cli.json(['status', 'one'])).toMatchObject({ network: { mode: 'none' } });
   });
 
   it('refuses what makes no sense, and says what would', async () => {

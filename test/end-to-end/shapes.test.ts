@@ -273,6 +273,16 @@ describe('repository shapes', () => {
     expect(readFileSync(join(repository.path, 'new.psd'), 'utf8')).toBe('AGAIN');
     expect(repository.git('status', '--porcelain')).toBe('');
     expect(repository.git('cat-file', 'blob', 'main:new.psd')).toContain('size 5');
+
+    repository.commit('later', { 'later.psd': 'LATER', 'away2.psd': pointer.replace('123', '124') });
+    const synced = await place.cli.run(['sync', 'one']);
+    expect(synced).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/merged into one\n +1 file of Git LFS is a pointer/),
+    });
+    expect(readFileSync(join(worktree, 'later.psd'), 'utf8')).toBe('LATER');
+    expect((await place.exec('one', 'git status --porcelain')).stdout).toBe('');
+    expect(await place.cli.json(['status', 'one'])).toMatchObject({ held: [], checkpoints: 0 });
   });
 
   it('names that collide: by case, and as directory and file', async () => {

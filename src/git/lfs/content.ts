@@ -11,7 +11,7 @@ import type { GitCall, HostGit } from '../host-git.ts';
 import { sizesOf } from '../leaks/blobs.ts';
 import { readObjects } from '../native/cat-file.ts';
 import { fieldsOf, splitNul } from '../native/split-nul.ts';
-import { type LfsPointer, parseLfsPointer } from './pointer.ts';
+import { type LfsPointer, largestPointer, parseLfsPointer } from './pointer.ts';
 import type { LfsStore } from './store.ts';
 
 /** How many files have which. */
@@ -35,8 +35,6 @@ export interface LfsCheckout {
 }
 
 const none: LfsContent = { content: 0, pointers: 0 };
-/** No pointer is larger, by the specification. */
-const largestPointer = 1024;
 
 export async function bringContent(checkout: LfsCheckout): Promise<LfsContent> {
   if (!(await mentionsLfs(checkout))) return none;

@@ -8,12 +8,12 @@ export interface LfsPointer {
 }
 
 /** Pointers are shorter than this, by the specification. */
-const longest = 1024;
+export const largestPointer = 1024;
 const shape =
   /^version https:\/\/(?:git-lfs|hawser)\.github\.com\/spec\/v1\n(?:ext-\d+-[^\n ]+ sha256:[0-9a-f]{64}\n)*oid sha256:([0-9a-f]{64})\nsize (\d+)\n$/;
 
 export function parseLfsPointer(content: Buffer): LfsPointer | undefined {
-  if (content.length >= longest) return undefined;
+  if (content.length >= largestPointer) return undefined;
   const match = shape.exec(content.toString('latin1'));
   return match?.[1] === undefined ? undefined : { sha256: match[1], size: Number(match[2]) };
 }

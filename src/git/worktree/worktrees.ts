@@ -6,6 +6,7 @@ import { CoppiceError } from '../../domain/error.ts';
 import type { Oid } from '../../domain/oid.ts';
 import { ifPresent } from '../../platform/errno.ts';
 import { bringContent } from '../lfs/content.ts';
+import { offerContent } from '../lfs/offer.ts';
 import type { CheckedOut, WorktreeRequest, Worktrees } from '../worktree.ts';
 import { addBase, explainMissing } from './base-store.ts';
 import { mostLfsContent, type WorktreeContext } from './context.ts';
@@ -35,6 +36,8 @@ export function createWorktrees(context: WorktreeContext): Worktrees {
     createOwnGit: (request) => writeOwnGit(context, request),
     refreshIndex: (name, tip) => refreshIndex(git, registrationDirectory(common, name), tip),
     withStaged: (directories, commit, paths, body) => withStaged(context, directories.root, commit, paths, body),
+    offerContent: ({ root, git: gitDirectory }, blobs) =>
+      offerContent({ git, store: context.lfs, root, gitDirectory, blobs, most: mostLfsContent }),
     remove: (name, directories) => removeWorktree(common, name, directories),
     leftovers: () => listLeftovers(context),
     removeLeftover: async (path) => void (await removeLeftover(context, path)),

@@ -1,12 +1,22 @@
 /** Where a repository has the content of LFS files, its worktrees have it too, and git inside takes it for unchanged. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { BytePath } from '../../../src/domain/byte-path.ts';
+import { parseOid } from '../../../src/domain/oid.ts';
 import { makeRepository } from '../../support/repository.ts';
-import { agentGit, makeEnvironment, place, setUp } from '../worktree/support.ts';
+import { agentGit, makeEnvironment, type Place, place, type Setup, setUp } from '../worktree/support.ts';
 
 const sha256 = (content: string) => createHash('sha256').update(content).digest('hex');
 const pointer = (content: string) =>
@@ -26,6 +36,19 @@ function scene() {
     return join(repository.path, '.git/lfs/objects', hash.slice(0, 2), hash.slice(2, 4), hash);
   };
   return { repository, object };
+}
+
+/** Git as the agent has it, in an image with few programs. */
+function insideWithoutLfs(setup: Setup, at: Place) {
+  const { repository } = setup;
+  const directory = join(repository.directory, 'bin');
+  mkdirSync(directory);
+  for (const tool of ['git', 'sh', 'mktemp', 'cat', 'wc', 'sha256sum', 'cut', 'mkdir', 'chmod', 'mv', 'rm', 'sed']) {
+    const real = execFileSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim();
+    execFileSync('ln', ['-s', real, join(directory, tool)]);
+  }
+  const inside = { ...setup, repository: { ...repository, env: { ...repository.env, PATH: directory } } };
+  return (...args: string[]) => agentGit(inside, at, ...args);
 }
 
 test('a worktree has content where it is here, with its mode, and pointers elsewhere; the store is not shared by name', async () => {
@@ -55,14 +78,7 @@ test('git inside needs no git-lfs: clean after checkout, pointers in its commits
   const setup = setUp({ existing: repository });
   const at = await makeEnvironment(setup);
   const tree = at.directories.tree;
-  const withoutLfs = join(repository.directory, 'bin');
-  mkdirSync(withoutLfs);
-  for (const tool of ['git', 'sh', 'mktemp', 'cat', 'wc', 'sha256sum', 'cut', 'mkdir', 'chmod', 'mv', 'rm', 'sed']) {
-    const real = execFileSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim();
-    execFileSync('ln', ['-s', real, join(withoutLfs, tool)]);
-  }
-  const inside = { ...setup, repository: { ...repository, env: { ...repository.env, PATH: withoutLfs } } };
-  const git = (...args: string[]) => agentGit(inside, at, ...args);
+  const git = insideWithoutLfs(setup, at);
   expect(git('status', '--porcelain')).toBe('');
   writeFileSync(join(tree, 'a.bin'), 'new content\n');
   writeFileSync(join(tree, 'new.bin'), Buffer.alloc(3000, 200));
@@ -84,4 +100,31 @@ test('git inside needs no git-lfs: clean after checkout, pointers in its commits
   expect(readFileSync(join(tree, 'new.bin')).equals(Buffer.alloc(3000, 200))).toBe(true);
   expect(git('status', '--porcelain')).toBe('');
   expect(existsSync(join(tree, 'new.bin.coppice-lfs'))).toBe(false);
+});
+
+test('what is offered is what git inside writes; taken back, it is gone, and no link of the agent’s is followed', async () => {
+  const { repository, object } = scene();
+  const setup = setUp({ existing: repository });
+  const at = await makeEnvironment(setup);
+  const git = insideWithoutLfs(setup, at);
+  const next = parseOid(repository.commit('next', { 'next.bin': 'content of next', 'b.md': 'b\nmore\n' }));
+  repository.commit('gone', { 'gone.bin': 'content that is gone' });
+  rmSync(object('content that is gone'));
+  await setup.worktrees.shareBase(parseOid(repository.git('rev-parse', 'HEAD')));
+  const blobs = ['next.bin', 'gone.bin', 'b.md'].map((path) => parseOid(repository.git('rev-parse', `HEAD:${path}`)));
+  const outside = join(repository.directory, 'outside');
+  mkdirSync(outside);
+  symlinkSync(outside, join(at.directories.git, 'lfs'));
+  const offer = await setup.worktrees.offerContent(at.directories, blobs);
+  expect(offer.absent).toEqual([blobs[1]]);
+  expect(readdirSync(outside)).toEqual([]);
+  git('merge', '-q', '--ff-only', next);
+  expect(readFileSync(join(at.directories.tree, 'next.bin'), 'utf8')).toBe('content of next');
+  const hash = sha256('content of next');
+  const lent = join(at.directories.git, 'lfs/objects', hash.slice(0, 2), hash.slice(2, 4), hash);
+  expect(existsSync(lent)).toBe(true);
+  await offer.withdraw();
+  expect(existsSync(lent)).toBe(false);
+  expect(git('status', '--porcelain')).toBe('');
+  expect(readdirSync(at.directories.root).filter((name) => name.startsWith('lfs-'))).toEqual([]);
 });

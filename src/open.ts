@@ -116,6 +116,7 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
       (await import('./git/transport/git-over-exec.ts')).gitOverExec({ git, objectFormat }),
     ),
     agentGit: whenNeeded(() => import('./git/agent-head.ts')),
+    forges: whenNeeded(async () => (await import('./open-forge.ts')).openForges(git, repository, surroundings)),
     daemon: openDaemonPort(surroundings, program, settings, openWorkplace),
     settings: { branchPrefix: settings.branchPrefix ?? defaultBranchPrefix },
     installation: await installationOf(surroundings),

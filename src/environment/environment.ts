@@ -6,6 +6,7 @@ import type { Oid } from '../domain/oid.ts';
 import { type EnvironmentRefs, refsOf } from '../domain/ref-layout.ts';
 import { parseRefName, type RefName } from '../domain/ref-name.ts';
 import type { HoldRules } from '../domain/spec.ts';
+import type { MergedWord } from './merged-word.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface Environment {
@@ -23,6 +24,8 @@ export interface Environment {
     readonly applied: Oid | undefined;
   };
   readonly target: RefName | undefined;
+  /** The pull request that its work was merged with, as far as that is known here. */
+  readonly word?: MergedWord;
 }
 
 export function refsOfRecord(record: EnvironmentRecord): EnvironmentRefs {

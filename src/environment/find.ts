@@ -7,6 +7,7 @@ import { coppiceRefs, nameOfRecordRef } from '../domain/ref-layout.ts';
 import { parseRefName } from '../domain/ref-name.ts';
 import type { CommitInfo } from '../git/repository.ts';
 import { directoriesFor, type Environment, refsOfRecord } from './environment.ts';
+import { parseWord, wordFile } from './merged-word.ts';
 import { parseRecord, recordFile } from './record.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -33,7 +34,10 @@ export async function listWithTips(
   });
   const branches = refs.filter(({ name }) => name.startsWith('refs/heads/')).map(({ oid }) => oid);
   const [blobs, commits] = await Promise.all([
-    repository.readBlobsAt(records.map(({ oid }) => ({ treeish: oid, path: recordFile }))),
+    readRecords(
+      workplace,
+      records.map(({ oid }) => oid),
+    ),
     wantTips ? repository.readCommits([...new Set(branches)]) : [],
   ]);
   const found: Environment[] = [];
@@ -78,7 +82,20 @@ export async function readEnvironment(workplace: Workplace, name: EnvironmentNam
   const byName = new Map<string, Oid>(refs.map((ref) => [ref.name, ref.oid]));
   const oid = byName.get(`${coppiceRefs}${name}/record`);
   if (oid === undefined) return undefined;
-  return assemble(workplace, name, oid, await repository.readBlobAt(oid, recordFile), byName);
+  const [files] = await readRecords(workplace, [oid]);
+  return assemble(workplace, name, oid, files, byName);
+}
+
+interface RecordFiles {
+  readonly record: Buffer | undefined;
+  readonly word: Buffer | undefined;
+}
+
+/** One process for any number. */
+async function readRecords({ repository }: Workplace, records: readonly Oid[]): Promise<readonly RecordFiles[]> {
+  const wanted = [recordFile, wordFile].flatMap((path) => records.map((treeish) => ({ treeish, path })));
+  const blobs = await repository.readBlobsAt(wanted);
+  return records.map((_, index) => ({ record: blobs[index], word: blobs[records.length + index] }));
 }
 
 async function onlyEnvironment(workplace: Workplace): Promise<Environment> {
@@ -103,10 +120,11 @@ async function assemble(
   workplace: Workplace,
   name: EnvironmentName,
   oid: Oid,
-  blob: Buffer | undefined,
+  files: RecordFiles | undefined,
   refs: ReadonlyMap<string, Oid>,
 ): Promise<Environment> {
-  const record = parseRecord(blob, name);
+  const record = parseRecord(files?.record, name);
+  const word = parseWord(files?.word);
   const names = refsOfRecord(record);
   // A branch under another prefix than today's was not in the listing.
   const tip = refs.get(names.branch) ?? (await workplace.repository.readRef(names.branch));
@@ -126,5 +144,6 @@ async function assemble(
     directories: directoriesFor(workplace, name),
     at: { tip, base, head, record: oid, outside: refs.get(names.outside), applied: refs.get(names.applied) },
     target: record.target === null ? undefined : parseRefName(record.target),
+    ...(word === undefined ? {} : { word }),
   };
 }

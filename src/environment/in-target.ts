@@ -10,6 +10,7 @@ import { ourSide } from '../domain/conflict-markers.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { CommitInfo } from '../git/repository.ts';
 import type { Environment } from './environment.ts';
+import { type FilesReverted, revertedSinceMerge } from './in-target-reverted.ts';
 import type { Workplace } from './workplace.ts';
 
 export type MergedBy =
@@ -28,9 +29,14 @@ export interface InTarget {
   readonly by: MergedBy;
   /** The newest commit of the target that says so. */
   readonly commit: Oid;
+  /** It came in whole, and some of it was taken back. Absent where none was. */
+  readonly revertedFiles?: FilesReverted;
 }
 
-/** Undefined: not, or not that one could tell. */
+/**
+ * Undefined: not, or not that one could tell. Commits that are in the history count although some of their files were
+ * reverted, since nobody has to bring them in again, and that is said; where all were, the work is not there.
+ */
 export async function lookInTarget(
   workplace: Workplace,
   at: Environment['at'],
@@ -39,7 +45,10 @@ export async function lookInTarget(
   const { repository } = workplace;
   const { tip } = at;
   if (await repository.isAncestor(tip, target)) {
-    return (await wasReverted(workplace, at, target)) ? 'reverted' : { by: 'ancestry', commit: target };
+    const reverted = await revertedSinceMerge(workplace, at, target);
+    const merged = { by: 'ancestry', commit: target } as const;
+    if (reverted === undefined || reverted.count === 0) return merged;
+    return reverted.count === reverted.of ? 'reverted' : { ...merged, revertedFiles: reverted };
   }
   const start = await repository.mergeBase(target, tip);
   if (start === undefined) return undefined;
@@ -182,19 +191,4 @@ async function isPlainMerge({ merging }: Workplace, ours: Oid, theirs: Oid, tree
     return outcome.kind === 'clean' && outcome.tree === tree;
   }
   return false;
-}
-
-/** Whether nothing is left of a merge (or fast-forward) that is in the target's history: taking it back would change nothing. */
-async function wasReverted({ repository, merging }: Workplace, at: Environment['at'], target: Oid): Promise<boolean> {
-  const { tip } = at;
-  if (tip === target) return false;
-  const line = await repository.log({ start: target, exclude: [tip], firstParent: true, limit: 1000 });
-  const [into] = line.find(({ parents }) => parents.slice(1).includes(tip))?.parents ?? [];
-  const forwarded = line.at(-1)?.parents[0] === tip;
-  const start = into === undefined ? (forwarded ? at.base : undefined) : await repository.mergeBase(into, tip);
-  if (start === undefined) return false;
-  const [before, after, now] = await repository.readCommits([start, tip, target]);
-  if (before?.tree === after?.tree || now?.tree === after?.tree) return false;
-  const outcome = await merging.mergeTrees(tip, target, start, { keep: false });
-  return outcome.kind === 'clean' && outcome.tree === now?.tree;
 }

@@ -7,6 +7,7 @@ import { errnoOf } from '../platform/errno.ts';
 import type { Environment } from './environment.ts';
 import { type InTarget, lookInTarget } from './in-target.ts';
 import { mergeStart } from './merge-start.ts';
+import { type MergedByForge, mergedByForge, wordOn } from './merged-by-forge.ts';
 import { cacheDirectory } from './running-execs.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -16,13 +17,13 @@ export type MergedState =
 
 export type Verdict =
   | { readonly state: 'unchanged' }
-  | ({ readonly state: 'merged' } & InTarget)
+  | ({ readonly state: 'merged' } & (InTarget | MergedByForge))
   /** `reverted`: the target has its commits in its history, and none of what they changed in its files. */
   | { readonly state: 'unmerged'; readonly reverted: boolean };
 
 const unmerged: Verdict = { state: 'unmerged', reverted: false };
 
-/** Never by names or messages. In doubt it is not merged. */
+/** Never by names or messages. In doubt it is not merged. Asks nobody: what a forge says is learnt by `prune`. */
 export async function mergedState(workplace: Workplace, environment: Environment): Promise<Verdict> {
   const { repository } = workplace;
   const { tip, base, head } = environment.at;
@@ -30,19 +31,20 @@ export async function mergedState(workplace: Workplace, environment: Environment
   const target = environment.target === undefined ? undefined : await repository.readRef(environment.target);
   if (target === undefined) {
     const [tipCommit, baseCommit] = await repository.readCommits([tip, base]);
-    return tipCommit?.tree === baseCommit?.tree && tip === head ? { state: 'unchanged' } : unmerged;
+    if (tipCommit?.tree === baseCommit?.tree && tip === head) return { state: 'unchanged' };
+    return verdictOf(await mergedByForge(workplace, environment, undefined));
   }
   const known = await recall(workplace, environment, target);
   if (known !== undefined) return known;
   const found = await lookInTarget(workplace, environment.at, target);
-  const verdict: Verdict =
-    found === 'reverted'
-      ? { state: 'unmerged', reverted: true }
-      : found === undefined
-        ? unmerged
-        : { state: 'merged', ...found };
+  const verdict = verdictOf(found ?? (await mergedByForge(workplace, environment, target)));
   await remember(workplace, environment, target, verdict);
   return verdict;
+}
+
+function verdictOf(found: InTarget | MergedByForge | 'reverted' | undefined): Verdict {
+  if (found === undefined) return unmerged;
+  return found === 'reverted' ? { state: 'unmerged', reverted: true } : { state: 'merged', ...found };
 }
 
 /**
@@ -65,7 +67,11 @@ export async function mergedStates(
       else verdicts.set(environment, known);
     }
   }
-  for (const { environment, target, adds } of await whetherTheyAdd(workplace, open)) {
+  // Where a forge has said something, no merge has to tell.
+  const said = open.filter(({ environment }) => wordOn(environment) !== undefined);
+  for (const { environment } of said) verdicts.set(environment, await mergedState(workplace, environment));
+  const unsaid = open.filter((each) => !said.includes(each));
+  for (const { environment, target, adds } of await whetherTheyAdd(workplace, unsaid)) {
     if (adds) await remember(workplace, environment, target, unmerged);
     verdicts.set(environment, adds ? unmerged : await mergedState(workplace, environment));
   }
@@ -121,15 +127,24 @@ async function whetherTheyAdd(
 }
 
 /** Raised when the way of telling changes: what an older coppice remembered does not count then. */
-const version = 1;
+const version = 2;
 
 interface Remembered {
   readonly key: string;
   readonly verdict: Verdict;
 }
 
-function keyOf({ at }: Environment, target: Oid): string {
-  return [version, at.tip, at.head, at.base, target].join(' ');
+function keyOf(environment: Environment, target: Oid): string {
+  const { at } = environment;
+  const word = wordOn(environment);
+  return [
+    version,
+    at.tip,
+    at.head,
+    at.base,
+    target,
+    ...(word === undefined ? [] : [word.forge, word.number, word.mergeCommit]),
+  ].join(' ');
 }
 
 function cacheFile({ repository }: Workplace, { name }: Environment): string {

@@ -6,7 +6,9 @@ import { processesIn } from '../platform/processes-in.ts';
 import type { Environment } from './environment.ts';
 import { isMaterialized } from './materialize.ts';
 import { mergedState, type Verdict } from './merged.ts';
+import type { ForgeAnswer } from './merged-ask.ts';
 import { type Reconciled, reconcile } from './reconcile.ts';
+import { recordFile } from './record.ts';
 import { describeCommand, runningExecs } from './running-execs.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -24,16 +26,24 @@ export type Judgement =
 
 const stays = (why: string): Judgement => ({ done: false, why });
 
-/** Saves what is in the files first, as any look at an environment does. */
-export async function judge(workplace: Workplace, environment: Environment, rules: Rules): Promise<Judgement> {
-  const first = await mergedState(workplace, environment);
-  const early = whyNotMerged(environment, first, rules) ?? (await whyInUse(workplace, environment));
+/**
+ * Saves what is in the files first, as any look at an environment does. `answer`: what its forge says; it is for one commit,
+ * and counts for nothing once there is another.
+ */
+export async function judge(
+  workplace: Workplace,
+  environment: Environment,
+  rules: Rules,
+  answer: ForgeAnswer = {},
+): Promise<Judgement> {
+  const first = await mergedState(workplace, withWord(environment, answer));
+  const early = whyNotMerged(environment, first, rules, answer) ?? (await whyInUse(workplace, environment));
   if (early !== undefined) return stays(early);
   try {
     const seen = await reconcile(workplace, environment, { rehash: true });
-    const verdict = await mergedState(workplace, seen.environment);
+    const verdict = await mergedState(workplace, withWord(seen.environment, answer));
     const why =
-      whyNotMerged(seen.environment, verdict, rules) ??
+      whyNotMerged(seen.environment, verdict, rules, answer) ??
       whyNotSaved(seen) ??
       (await whyOtherWork(workplace, seen.environment)) ??
       (await whyTooYoung(workplace, seen.environment, rules));
@@ -44,11 +54,25 @@ export async function judge(workplace: Workplace, environment: Environment, rule
   }
 }
 
-function whyNotMerged({ target }: Environment, verdict: Verdict, rules: Rules): string | undefined {
+function withWord(environment: Environment, { word }: ForgeAnswer): Environment {
+  return word === undefined ? environment : { ...environment, word };
+}
+
+function whyNotMerged(
+  { target, word }: Environment,
+  verdict: Verdict,
+  rules: Rules,
+  answer: ForgeAnswer,
+): string | undefined {
   if (verdict.state === 'merged' || (verdict.state === 'unchanged' && rules.unchanged)) return undefined;
   if (verdict.state === 'unchanged') return 'nothing was changed in it yet';
   const where = target === undefined ? 'any branch' : shortName(target);
-  return verdict.reverted ? `it was reverted in ${where}` : `it has work that is not in ${where}`;
+  if (verdict.reverted) return `it was reverted in ${where}`;
+  // It was of an earlier commit, or it would be merged.
+  const { reference } = answer.word ?? word ?? {};
+  const remark =
+    answer.remark ?? (reference === undefined ? undefined : `it has changed since ${reference} was merged`);
+  return `it has work that is not in ${where}${remark === undefined ? '' : `: ${remark}`}`;
 }
 
 async function whyInUse(workplace: Workplace, { name, directories }: Environment): Promise<string | undefined> {
@@ -81,7 +105,11 @@ async function whyOtherWork({ repository }: Workplace, environment: Environment)
 async function whyTooYoung({ repository }: Workplace, { at }: Environment, rules: Rules): Promise<string | undefined> {
   const { before } = rules;
   if (before === undefined) return undefined;
-  const commits = await repository.readCommits([at.tip, at.record]);
-  const last = Math.max(...commits.map(({ committer }) => committer.seconds)) * 1000;
+  // What the forge said was no work, though it is in the record too.
+  const [tip, ran] = await Promise.all([
+    repository.readCommit(at.tip),
+    repository.log({ start: at.record, paths: ['execs', recordFile], limit: 1 }),
+  ]);
+  const last = Math.max(...[tip, ...ran].map(({ committer }) => committer.seconds)) * 1000;
   return last < before.getTime() ? undefined : 'it was worked in since then';
 }

@@ -6,7 +6,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repositoryDirectory } from '../domain/directories.ts';
 import { type EnvironmentName, isEnvironmentName } from '../domain/environment-name.ts';
-import { CoppiceError } from '../domain/error.ts';
+import { CoppiceError, hasCode } from '../domain/error.ts';
 import { shortOid } from '../domain/oid.ts';
 import { shortName } from '../domain/ref-name.ts';
 import { runtimeKinds } from '../domain/spec.ts';
@@ -18,8 +18,11 @@ import { directoriesFor, type Environment } from './environment.ts';
 import { findEnvironment, listEnvironments, readEnvironment } from './find.ts';
 import { sweepInterrupted, wasInterrupted } from './interrupted.ts';
 import { isMaterialized } from './materialize.ts';
-import type { Verdict } from './merged.ts';
+import { mergedState, type Verdict } from './merged.ts';
+import { type Asked, type AskOptions, askForges, type ForgeAnswer, type NotAsked } from './merged-ask.ts';
+import { serializeWord, wordFile } from './merged-word.ts';
 import { judge, type Rules } from './prune-environments.ts';
+import { updateRecord } from './record.ts';
 import { removeEnvironment } from './remove.ts';
 import { cacheDirectory } from './running-execs.ts';
 import { bringBackReferences, listTrash, type Trashed } from './trash.ts';
@@ -31,6 +34,8 @@ export interface PruneRequest extends Rules {
   /** What was removed before `before` goes for good. */
   readonly trash: boolean;
   readonly dryRun: boolean;
+  /** How to ask forges; undefined: not at all. */
+  readonly ask: AskOptions | undefined;
 }
 
 export type PruneKind =
@@ -57,15 +62,18 @@ export interface Kept {
   readonly reason: string;
 }
 
-export type PruneEvent = ({ readonly what: 'pruned' } & Pruned) | ({ readonly what: 'kept' } & Kept);
+export type PruneEvent =
+  | ({ readonly what: 'pruned' } & Pruned)
+  | ({ readonly what: 'kept' } & Kept)
+  | ({ readonly what: 'not-asked' } & NotAsked);
 
 const kept = (name: string, reason: string): PruneEvent => ({ what: 'kept', name, reason });
 
 export async function* prune(workplace: Workplace, request: PruneRequest): AsyncGenerator<PruneEvent> {
   if (request.names.length > 0) {
-    for (const name of request.names) {
-      yield* pruneEnvironment(workplace, await findEnvironment(workplace, name), request);
-    }
+    const named: Environment[] = [];
+    for (const name of request.names) named.push(await findEnvironment(workplace, name));
+    yield* pruneEnvironments(workplace, named, request);
     return;
   }
   // Before the environments are listed: their references come first in the world and go last, so that what belongs to none
@@ -76,7 +84,7 @@ export async function* prune(workplace: Workplace, request: PruneRequest): Async
     if (!(error instanceof CoppiceError)) throw error;
     broken.add(name);
   });
-  for (const environment of environments) yield* pruneEnvironment(workplace, environment, request);
+  yield* pruneEnvironments(workplace, environments, request);
   for (const name of broken) yield kept(name, 'its record cannot be read: see coppice doctor');
   const known = new Set<string>([...environments.map(({ name }) => name), ...broken]);
   yield* pruneRemovals(workplace, found, known, request);
@@ -85,10 +93,39 @@ export async function* prune(workplace: Workplace, request: PruneRequest): Async
   if (request.trash) yield* pruneTrash(workplace, request);
 }
 
+async function* pruneEnvironments(
+  workplace: Workplace,
+  environments: readonly Environment[],
+  request: PruneRequest,
+): AsyncGenerator<PruneEvent> {
+  const { answers, notAsked } = await askAbout(workplace, environments, request);
+  for (const each of notAsked) yield { what: 'not-asked', ...each };
+  for (const environment of environments) {
+    yield* pruneEnvironment(workplace, environment, request, answers.get(environment.name));
+  }
+}
+
+/** Only about those that git alone does not find in their target. */
+async function askAbout(
+  workplace: Workplace,
+  environments: readonly Environment[],
+  { ask }: PruneRequest,
+): Promise<Asked> {
+  const ready = environments.filter(({ record }) => record.stage !== 'creating');
+  if (ask === undefined || ready.length === 0) return { answers: new Map(), notAsked: [] };
+  const open: Environment[] = [];
+  for (const environment of ready) {
+    const verdict = await mergedState(workplace, environment);
+    if (verdict.state === 'unmerged' && !verdict.reverted) open.push(environment);
+  }
+  return askForges(workplace, open, ask);
+}
+
 async function* pruneEnvironment(
   workplace: Workplace,
   environment: Environment,
   request: PruneRequest,
+  answer: ForgeAnswer = {},
 ): AsyncGenerator<PruneEvent> {
   const { name } = environment;
   if (wasInterrupted(workplace, environment)) {
@@ -97,7 +134,8 @@ async function* pruneEnvironment(
     return;
   }
   if (environment.record.stage === 'creating') return yield kept(name, 'it is being created');
-  const judgement = await judge(workplace, environment, request);
+  const judgement = await judge(workplace, environment, request, answer);
+  if (!request.dryRun) await keepWord(workplace, environment, answer);
   if (!judgement.done) return yield kept(name, judgement.why);
   const reason = sayWhy(environment, judgement.verdict);
   if (request.dryRun) return yield { what: 'pruned', kind: 'environment', name, reason, trash: null };
@@ -111,9 +149,31 @@ async function* pruneEnvironment(
   }
 }
 
+/** Known from then on to `list`, `show` and `remove` too, which ask nobody. */
+async function keepWord(workplace: Workplace, { refs }: Environment, { word }: ForgeAnswer): Promise<void> {
+  if (word === undefined) return;
+  try {
+    const file = { path: wordFile, content: serializeWord(word) };
+    await updateRecord(workplace, refs.record, [file], `merged as ${word.reference}`);
+  } catch (error) {
+    // Somebody else has removed it by now.
+    if (!hasCode(error, 'environment-gone')) throw error;
+  }
+}
+
 function sayWhy({ target }: Environment, verdict: Verdict): string {
   const where = target === undefined ? '' : shortName(target);
   if (verdict.state !== 'merged') return 'nothing was ever changed in it';
+  const { revertedFiles: reverted } = verdict;
+  const since = reverted === undefined ? '' : `; ${reverted.count} of ${reverted.of} files reverted since`;
+  return howMerged(verdict, where) + since;
+}
+
+function howMerged(verdict: Extract<Verdict, { state: 'merged' }>, where: string): string {
+  if (verdict.by === 'forge') {
+    const { reference, url, behind } = verdict.pull;
+    return `merged into ${where} as ${reference} (${url})${behind ? `, which was not pulled yet` : ''}`;
+  }
   const ways = {
     ancestry: `merged into ${where}`,
     'same-tree': `${where} has the same files`,

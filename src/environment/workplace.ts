@@ -9,6 +9,7 @@ import type { Network } from '../domain/network.ts';
 import type { RefName } from '../domain/ref-name.ts';
 import type { SecretReference } from '../domain/secret-reference.ts';
 import type { HoldRules, RuntimeKind, Spec } from '../domain/spec.ts';
+import type { Forges } from '../forge/forge.ts';
 import type { Checkpointer, CheckpointResult } from '../git/checkpointer.ts';
 import type { LeakSearch } from '../git/leaks.ts';
 import type { Merging } from '../git/merging.ts';
@@ -110,6 +111,7 @@ export interface Workplace {
   readonly worktrees: Worktrees;
   readonly transport: Transport;
   readonly agentGit: AgentGit;
+  readonly forges: Forges;
   readonly daemon: DaemonPort;
   readonly settings: Settings;
   /** Which data directory on which host: two installations on one engine never touch each other's containers. */

@@ -11,7 +11,16 @@ import type { Workplace } from '../environment/workplace.ts';
 import type { Container } from '../runtime/runtime.ts';
 import { labels } from '../runtime/runtime.ts';
 import { operation, type Style } from './operation.ts';
-import { age, columns, type EnvironmentState, environmentView, mergedView, safe, stateOf } from './views.ts';
+import {
+  age,
+  columns,
+  type EnvironmentState,
+  environmentView,
+  type MergedView,
+  mergedView,
+  safe,
+  stateOf,
+} from './views.ts';
 
 export const list = operation({
   name: 'list',
@@ -64,7 +73,7 @@ export const list = operation({
     const rows = environments.map((each) => [
       style.bold(each.name),
       paintState(each.state, style),
-      `${each.target ?? '-'}${each.merged === 'merged' ? style.dim(' (merged)') : each.reverted ? style.yellow(' (reverted)') : ''}`,
+      (each.target ?? '-') + mergedMark(each, style),
       each.changed ? `${age(new Date(each.lastChange.date), style.now)} ago` : '-',
       describe(each) + conflictMark(each.conflicts.with, style),
     ]);
@@ -72,6 +81,14 @@ export const list = operation({
     return [columns([header, ...rows]), ...problems, ...renderUnknown(unknown, style)].join('\n');
   },
 });
+
+function mergedMark({ merged, reverted, revertedFiles, pullRequest }: MergedView, style: Style): string {
+  if (reverted) return style.yellow(' (reverted)');
+  if (merged !== 'merged') return '';
+  const as = pullRequest === null ? '' : ` as ${safe(pullRequest.reference)}`;
+  if (revertedFiles === null) return style.dim(` (merged${as})`);
+  return style.yellow(` (merged${as}, ${revertedFiles.count} of ${revertedFiles.of} files reverted)`);
+}
 
 function describe(each: {
   changed: boolean;

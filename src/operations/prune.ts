@@ -2,6 +2,7 @@
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
 import { parseMoment } from '../domain/moment.ts';
+import type { NotAsked } from '../environment/merged-ask.ts';
 import { type Kept, type Pruned, prune as pruneAll } from '../environment/prune.ts';
 import { flag, namesArgument, operation, type Style } from './operation.ts';
 import { columns, safe } from './views.ts';
@@ -10,7 +11,7 @@ export const prune = operation({
   name: 'prune',
   summary: 'Remove environments whose work is merged, and what interrupted commands left behind; nothing is lost',
   details:
-    'An environment goes when all of its work is in its target (also after a squash or a rebase), nothing runs in it and nobody is in its directory. It goes as with remove: restore brings it back. Besides: half-made and half-removed environments, containers and worktree registrations of this installation that belong to no environment, caches. The trash stays unless --trash says otherwise.',
+    'An environment goes when all of its work is in its target (also after a squash or a rebase), or its forge says that a pull request with all of it was merged there, nothing runs in it and nobody is in its directory. It goes as with remove: restore brings it back. Besides: half-made and half-removed environments, containers and worktree registrations of this installation that belong to no environment, caches. The trash stays unless --trash says otherwise.',
   effect: 'destroy',
   tool: {
     title: 'Clear away what is merged',
@@ -33,11 +34,14 @@ export const prune = operation({
       value: 'AGE',
     }),
     unchanged: flag(z._default(z.boolean(), false), { help: 'Also environments in which nothing was ever changed.' }),
+    noForge: flag(z._default(z.boolean(), false), {
+      help: 'Do not ask GitHub, GitLab or Gitea whether a pull request was merged.',
+    }),
     trash: flag(z._default(z.boolean(), false), {
       help: 'Also delete, for good, what was removed. Needs --older-than.',
     }),
   }),
-  async run(context, { names = [], dryRun, olderThan, unchanged, trash }) {
+  async run(context, { names = [], dryRun, olderThan, unchanged, noForge, trash }) {
     if (trash && olderThan === undefined) {
       throw new CoppiceError('usage', 'age-needed', 'Say how old what --trash deletes for good has to be.', {
         hint: 'For example: coppice prune --trash --older-than 30d --dry-run',
@@ -57,20 +61,33 @@ export const prune = operation({
     const before = olderThan === undefined ? undefined : momentOf(olderThan, workplace.now());
     const pruned: Pruned[] = [];
     const kept: Kept[] = [];
-    for await (const { what, ...event } of pruneAll(workplace, { names, before, unchanged, trash, dryRun })) {
-      if (what === 'kept') kept.push(event as Kept);
-      else pruned.push(event as Pruned);
+    const notAsked: NotAsked[] = [];
+    const ask = noForge ? undefined : { signal: context.signal, report: (line: string) => context.report(line) };
+    for await (const event of pruneAll(workplace, { names, before, unchanged, trash, dryRun, ask })) {
+      const { what, ...rest } = event;
+      if (what === 'kept') kept.push(rest as Kept);
+      else if (what === 'pruned') pruned.push(rest as Pruned);
+      else notAsked.push(rest as NotAsked);
       if (context.signal.aborted) break;
     }
-    return { dryRun, pruned: pruned.map((each) => ({ ...each, kind: each.kind as string })), kept };
+    return { dryRun, pruned: pruned.map((each) => ({ ...each, kind: each.kind as string })), kept, notAsked };
   },
-  render({ dryRun, pruned, kept }, style) {
+  render({ dryRun, pruned, kept, notAsked }, style) {
     const rows = pruned.map(({ kind, name, reason }) => [`${kind} ${style.bold(safe(name))}`, safe(reason)]);
     const stays = kept.map(({ name, reason }) => [style.dim(`keep ${safe(name)}`), style.dim(safe(reason))]);
-    const parts = [columns([...rows, ...stays]), lastLine(dryRun, pruned, style)];
+    const parts = [columns([...rows, ...stays]), ...renderNotAsked(notAsked, style), lastLine(dryRun, pruned, style)];
     return parts.filter((part) => part !== '').join('\n');
   },
 });
+
+/** Who was not asked may know of more that could go. */
+function renderNotAsked(notAsked: readonly NotAsked[], style: Style): readonly string[] {
+  return notAsked.flatMap(({ forge, reason, hint }) => [
+    style.yellow(forge === null ? `no forge was asked: ${safe(reason, 400)}` : safe(reason, 400)),
+    ...(hint === null ? [] : [style.dim(`  ${safe(hint, 400)}`)]),
+    ...(forge === null ? [] : [style.dim('  What it did not answer was judged by git alone.')]),
+  ]);
+}
 
 function lastLine(dryRun: boolean, pruned: readonly Pick<Pruned, 'trash'>[], style: Style): string {
   if (pruned.length === 0) return style.dim(dryRun ? 'Nothing would go.' : 'Nothing to clear away.');

@@ -63,9 +63,19 @@ export function environmentView(environment: Environment) {
 }
 
 /** How it is known that work is in a branch, in a few words. */
-export function sayMerged({ merged, mergedBy, mergedAt, reverted }: MergedView, target: string): string {
+export function sayMerged(view: MergedView, target: string): string {
+  const { merged, reverted, revertedFiles } = view;
   if (reverted) return 'reverted there';
   if (merged !== 'merged') return merged ?? 'not known whether merged';
+  const since = revertedFiles === null ? '' : `, ${revertedFiles.count} of ${revertedFiles.of} files reverted since`;
+  return sayHowMerged(view, target) + since;
+}
+
+function sayHowMerged({ mergedBy, mergedAt, pullRequest }: MergedView, target: string): string {
+  if (pullRequest !== null) {
+    const { reference, behind, url } = pullRequest;
+    return `merged as ${safe(reference)}${behind ? `, not pulled into ${target} yet` : ''}: ${safe(url)}`;
+  }
   const ways: Readonly<Record<string, string>> = {
     ancestry: 'merged',
     'same-tree': `merged: ${target} has the same files`,
@@ -81,6 +91,10 @@ export interface MergedView {
   readonly mergedBy: string | null;
   readonly mergedAt: string | null;
   readonly reverted: boolean;
+  /** Merged, and some files taken back since. */
+  readonly revertedFiles: { readonly count: number; readonly of: number } | null;
+  /** What it was merged with, where only the forge knows. `behind`: the target here does not have the merge yet. */
+  readonly pullRequest: { readonly reference: string; readonly url: string; readonly behind: boolean } | null;
 }
 
 /** `merged` is null where nobody has found out. */
@@ -91,6 +105,8 @@ export function mergedView(verdict: Verdict | undefined): MergedView {
     mergedBy: found?.by ?? null,
     mergedAt: found?.commit ?? null,
     reverted: verdict?.state === 'unmerged' && verdict.reverted,
+    revertedFiles: found?.revertedFiles ?? null,
+    pullRequest: found?.by === 'forge' ? found.pull : null,
   };
 }
 

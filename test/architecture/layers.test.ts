@@ -14,6 +14,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   gateway: ['domain'],
   watch: ['domain', 'platform'],
   config: ['domain', 'platform'],
+  forge: ['domain', 'platform'],
   environment: ['domain', 'platform'],
   operations: ['domain', 'platform', 'environment'],
   daemon: ['domain', 'platform', 'watch'],
@@ -30,6 +31,7 @@ const interfaces = new Set([
   'git/leaks.ts',
   'runtime/runtime.ts',
   'watch/watch.ts',
+  'forge/forge.ts',
 ]);
 
 /** What a program of ours and those who start it have agreed on. */

@@ -135,7 +135,7 @@ describe('repository shapes', () => {
     await place.create('one');
     const script = `set -e
       mkdir empty && git init -q empty && echo e > empty/e.txt
-      mkdir full && git init -q full && echo f > full/f.txt && git -C full add . && git -C full -c user.name=x -c user.email=x@x commit -qm x
+      mkdir full && git init -q full && echo f > full/f.txt && git -C full add . && git -C full commit -qm x
       echo other > other.txt`;
     expect((await place.exec('one', script)).status).toBe(0);
     const listed = place.repository.git('ls-tree', '-r', '--name-only', 'coppice/one').split('\n');

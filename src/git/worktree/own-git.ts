@@ -38,6 +38,24 @@ export async function writeOwnGit(context: WorktreeContext, request: OwnGitReque
     await rm(draft, { recursive: true, force: true });
   }
   await placeGitFile(request);
+  await introduceUser(request);
+}
+
+/**
+ * In the home, for whatever other repositories an agent makes or clones: there too a commit has an author. What somebody
+ * has written there by then stays.
+ */
+async function introduceUser({ directories, author }: OwnGitRequest): Promise<void> {
+  const settings = configText([
+    ['user.name', author.name],
+    ['user.email', author.email],
+  ]);
+  await mkdir(directories.home, { recursive: true, mode: 0o700 });
+  try {
+    await writeFile(join(directories.home, '.gitconfig'), settings, { flag: 'wx' });
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
 }
 
 async function fill(draft: string, context: WorktreeContext, request: OwnGitRequest): Promise<void> {

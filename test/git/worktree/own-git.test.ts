@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseOid } from '../../../src/domain/oid.ts';
@@ -113,6 +113,24 @@ describe('the own git directory', () => {
     expect(setup.repository.git('stash', 'list')).toBe('');
   });
 
+  it('gives other repositories in the same home an author too, and leaves alone what somebody has written there', async () => {
+    const setup = setUp();
+    const at = await makeEnvironment(setup);
+    const nested = join(at.directories.tree, 'nested');
+    const { PATH } = setup.repository.env;
+    const env = { PATH, HOME: at.directories.home, GIT_CONFIG_NOSYSTEM: '1' };
+    execFileSync('git', ['init', '-q', nested], { env });
+    execFileSync('git', ['commit', '-q', '--allow-empty', '-m', 'Nested'], { cwd: nested, env });
+    const by = execFileSync('git', ['log', '--format=%an <%ae>'], { cwd: nested, env, encoding: 'utf8' });
+    expect(by).toBe(`${author.name} <${author.email}>\n`);
+    const two = place(setup, 'two');
+    mkdirSync(two.directories.home, { recursive: true });
+    writeFileSync(join(two.directories.home, '.gitconfig'), '# mine\n');
+    await setup.worktrees.create(two);
+    await setup.worktrees.createOwnGit(ownGitOf(two));
+    expect(contentOf(two.directories.home, '.gitconfig')).toBe('# mine\n');
+  });
+
   it('starts at the last commit: what later checkpoints hold is uncommitted there', async () => {
     const setup = setUp({ files: { a: 'a\n', b: 'b\n', gone: '' } });
     const head = parseOid(setup.repository.git('rev-parse', 'HEAD'));
@@ -196,7 +214,7 @@ describe('the own git directory', () => {
     expect(lstatSync(gitFilePath(at.directories)).mode & 0o222).toBe(0);
     expect(contentOf(at.directories.git, 'objects/info/alternates')).toBe('/coppice/base/objects\n');
     expect(setup.repository.gitIn(at.directories.tree, 'status', '--porcelain', '--branch')).toBe('## coppice/one');
-    expect(readdirSync(at.directories.root).sort()).toEqual(['git', 'gitfile', 'tree']);
+    expect(readdirSync(at.directories.root).sort()).toEqual(['git', 'gitfile', 'home', 'tree']);
   });
 
   it('works mounted elsewhere, with its .git file out of reach, and leaves the registration on the host alone', async () => {
@@ -249,6 +267,6 @@ describe('the own git directory', () => {
     const commit = agentGit(setup, at, 'commit-tree', '-m', 'x', 'HEAD^{tree}');
     await expect(setup.worktrees.createOwnGit(ownGitOf(at))).rejects.toMatchObject({ code: 'own-git-exists' });
     expect(agentGit(setup, at, 'cat-file', '-t', commit)).toBe('commit');
-    expect(readdirSync(at.directories.root).sort()).toEqual(['git', 'tree']);
+    expect(readdirSync(at.directories.root).sort()).toEqual(['git', 'home', 'tree']);
   });
 });

@@ -100,7 +100,7 @@ describe('remove', () => {
     const setup = setUp();
     const at = await makeEnvironment(setup, 'one');
     const other = await makeEnvironment(setup, 'one-more');
-    mkdirSync(at.directories.home);
+    expect(existsSync(at.directories.home)).toBe(true);
     const outside = join(setup.repository.directory, 'outside');
     writeFiles(outside, { keep: 'me\n' });
     symlinkSync(outside, join(at.directories.tree, 'link'));

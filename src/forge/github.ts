@@ -5,7 +5,7 @@ import type { Credential } from './credential.ts';
 import type { Forge, PullRequest, PullRequestQuery } from './forge.ts';
 import type { Api } from './http.ts';
 import type { ForgePlace } from './place.ts';
-import { commitList, newestFirst, oidIn, readAll } from './reading.ts';
+import { commitList, isAnswered, newestFirst, oidIn, readAll } from './reading.ts';
 
 const pullSchema = z.object({
   number: z.number(),
@@ -44,6 +44,7 @@ export function github(api: Api, { project }: ForgePlace, name: string): Forge {
         const query = { state: 'all', head, sort: 'created', direction: 'desc', per_page: 100 };
         found.push(...read(await api.list(`${path}/pulls`, query)));
       }
+      if (isAnswered(found, commit)) return newestFirst(found);
       // 404, 409 and 422: it does not know the commit. That the project is there was seen above.
       const byCommit = await api.list(`${path}/commits/${commit}/pulls`, { per_page: 100 }, [404, 409, 422]);
       return newestFirst([...found, ...read(byCommit)]);

@@ -5,7 +5,7 @@ import type { Credential } from './credential.ts';
 import type { Forge, PullRequest, PullRequestQuery } from './forge.ts';
 import type { Api } from './http.ts';
 import type { ForgePlace } from './place.ts';
-import { commitList, newestFirst, oidIn, readAll } from './reading.ts';
+import { commitList, isAnswered, newestFirst, oidIn, readAll } from './reading.ts';
 
 const requestSchema = z.object({
   iid: z.number(),
@@ -40,6 +40,7 @@ export function gitlab(api: Api, { project }: ForgePlace, name: string): Forge {
         const query = { state: 'all', scope: 'all', source_branch: branch, per_page: 100 };
         found.push(...read(await api.list(`${path}/merge_requests`, query)));
       }
+      if (isAnswered(found, commit)) return newestFirst(found);
       // It may not know the commit. That the project is there was seen above.
       const byCommit = await api.list(`${path}/repository/commits/${commit}/merge_requests`, { per_page: 100 }, [404]);
       return newestFirst([...found, ...read(byCommit)]);

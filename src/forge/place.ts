@@ -70,7 +70,7 @@ export function findPlace(address: RemoteAddress, settings: PlaceSettings): Plac
   const kind = kindIn(settings.forge) ?? kindOf(address.host);
   if (kind === 'none') return { none: null };
   if (kind === undefined) {
-    const key = `coppice.https://${address.host}.forge`;
+    const key = `coppice.${new URL(webAddressOf(address)).origin}.forge`;
     return {
       none: `what runs on ${address.host} is not known: \`git config --global ${key} gitlab\` (or github, gitea, none)`,
     };

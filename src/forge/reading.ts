@@ -27,6 +27,11 @@ export function commitList(api: Api, path: string, items: readonly unknown[]): r
   return readAll(api, path, commitSchema, items).flatMap((item) => oidIn('sha' in item ? item.sha : item.id) ?? []);
 }
 
+/** Forges count questions: there is none left where the commit itself was merged. */
+export function isAnswered(pulls: readonly PullRequest[], commit: Oid): boolean {
+  return pulls.some(({ state, head }) => state === 'merged' && head === commit);
+}
+
 /** Each once. */
 export function newestFirst(pulls: readonly PullRequest[]): readonly PullRequest[] {
   const byNumber = new Map(pulls.map((pull) => [pull.number, pull]));

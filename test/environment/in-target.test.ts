@@ -61,9 +61,9 @@ function scene(files: Files = { 'a.txt': numbered(), 'b.txt': numbered() }): Sce
       const at = { tip: oid('work'), base: parseOid(base), head: oid(head), record: oid('work') };
       const found = await lookInTarget(workplace, { ...at, outside: undefined, applied: undefined }, oid('main'));
       if (found === undefined || found === 'reverted') return found ?? 'not there';
-      return found.commit === oid('main')
-        ? found.by
-        : `${found.by} ${made.git('log', '-1', '--format=%s', found.commit)}`;
+      const { by, commit, revertedFiles: back } = found;
+      const where = commit === oid('main') ? by : `${by} ${made.git('log', '-1', '--format=%s', commit)}`;
+      return back === undefined ? where : `${where}, ${back.count} of ${back.of} reverted`;
     },
   };
 }
@@ -175,6 +175,79 @@ describe('found', () => {
     expect(await made.look()).toBe('content');
     made.target('moved', { 'a.txt': numbered({ 3: 'drei', 20: 'twenty' }) });
     expect(await made.look()).toBe('moved-on squash');
+  });
+});
+
+describe('reverted in part', () => {
+  const both = { 'a.txt': numbered({ 3: 'three' }), 'b.txt': numbered({ 20: 'twenty' }) };
+  const merge = (made: Scene) => made.onTarget('merge', '-q', '--no-ff', '--no-edit', 'work');
+
+  it('one file of a merge, and then the other', async () => {
+    const made = scene();
+    made.work('w', both);
+    made.target('t', { 'c.txt': 'c\n' });
+    merge(made);
+    made.target('back', { 'b.txt': numbered() });
+    expect(await made.look()).toBe('ancestry, 1 of 2 reverted');
+    made.target('back too', { 'a.txt': numbered() });
+    expect(await made.look()).toBe('reverted');
+  });
+
+  it('one file of a fast-forward', async () => {
+    const made = scene();
+    made.work('w', both);
+    made.onTarget('merge', '-q', '--ff-only', 'work');
+    made.target('back', { 'a.txt': numbered() });
+    expect(await made.look()).toBe('ancestry, 1 of 2 reverted');
+  });
+
+  it('one place of two in a file is not the file', async () => {
+    const made = scene();
+    made.work('w', { 'a.txt': numbered({ 3: 'three', 20: 'twenty' }) });
+    merge(made);
+    made.target('back', { 'a.txt': numbered({ 3: 'three' }) });
+    expect(await made.look()).toBe('ancestry');
+  });
+
+  it('whatever else was done in the file', async () => {
+    const made = scene();
+    made.work('w', both);
+    merge(made);
+    made.target('another line', { 'a.txt': numbered({ 3: 'three', 20: 'later' }) });
+    expect(await made.look()).toBe('ancestry');
+    made.target('back', { 'a.txt': numbered({ 20: 'later' }) });
+    expect(await made.look()).toBe('ancestry, 1 of 2 reverted');
+    made.target('the same lines, otherwise', { 'b.txt': numbered({ 20: 'zwanzig' }) });
+    expect(await made.look()).toBe('ancestry, 1 of 2 reverted');
+  });
+
+  it('new files that are deleted, not those that are renamed; deleted files that are there again', async () => {
+    const made = scene();
+    made.onWork('rm', '-q', 'b.txt');
+    made.work('w', { 'n.txt': 'new\n'.repeat(9), 'o.txt': 'other\n'.repeat(9) });
+    merge(made);
+    made.onTarget('mv', 'n.txt', 'm.txt');
+    made.target('renamed', {});
+    expect(await made.look()).toBe('ancestry');
+    made.onTarget('rm', '-q', 'o.txt');
+    made.target('deleted', {});
+    expect(await made.look()).toBe('ancestry, 1 of 3 reverted');
+    made.target('again', { 'b.txt': numbered() });
+    expect(await made.look()).toBe('ancestry, 2 of 3 reverted');
+  });
+
+  it('what came in with another branch', async () => {
+    const made = scene();
+    made.work('w', both);
+    made.git('checkout', '-q', '-b', 'integration', 'main');
+    made.commit('of integration', { 'i.txt': 'i\n' });
+    made.git('merge', '-q', '--no-ff', '--no-edit', 'work');
+    made.target('t', { 'c.txt': 'c\n' });
+    made.onTarget('merge', '-q', '--no-ff', '-m', 'integrate', 'integration');
+    made.target('back', { 'b.txt': numbered() });
+    expect(await made.look()).toBe('ancestry, 1 of 2 reverted');
+    made.target('back too', { 'a.txt': numbered() });
+    expect(await made.look()).toBe('reverted');
   });
 });
 

@@ -80,7 +80,7 @@ describe.each(forgeKinds)('%s', (kind) => {
 
   it('shows the token to the forge on each request, and never in an error', async () => {
     const { find, fake } = await open(kind, [{ number: 1, state: 'merged', commits: [first] }]);
-    await find(first);
+    await find();
     expect(fake.asked.length).toBeGreaterThan(1);
     for (const { authorization } of fake.asked) expect(authorization).toMatch(new RegExp(`^(Bearer|token) ${secret}$`));
     fake.instead = (_, response) => {
@@ -138,6 +138,12 @@ it('looks in the forks of the other remotes’ owners on GitHub, and by commit w
     { number: 3, state: 'open', commits: [third], fork: 'stranger' },
   ]);
   expect((await find(second, ['coppice/work'], ['ada'])).map(({ number }) => number)).toEqual([2, 1]);
+});
+
+it.each(['github', 'gitlab'] as const)('asks %s no more once the commit itself is found to be merged', async (kind) => {
+  const { find, fake } = await open(kind, [{ number: 1, state: 'merged', commits: [first] }]);
+  await find(first);
+  expect(fake.asked).toHaveLength(1);
 });
 
 it('takes from Gitea what was merged, not where the branch has gone since', async () => {

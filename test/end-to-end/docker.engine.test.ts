@@ -22,7 +22,8 @@ function engine(...args: readonly string[]): string {
   return execFileSync('docker', args, { env: { ...process.env, ...env() }, encoding: 'utf8' }).trim();
 }
 
-const containerOf = (name: string) => engine('ps', '-aq', '--filter', `label=dev.coppice.environment=${name}`);
+/** By its worktree: other tests have environments of the same name on this engine. */
+const containerAt = (worktree: string) => engine('ps', '-aq', '--filter', `volume=${worktree}`);
 
 describe('containers', () => {
   it('out of memory says so in status and to whoever ran the command; neighbours feel nothing', async () => {
@@ -102,8 +103,8 @@ describe('containers', () => {
 
   it('has no capability, no new privileges, no way to the repository, and its limits', async () => {
     const scene = sceneOn(docker);
-    await scene.create('one', '--memory', '256m', '--network', 'none');
-    const [inspected] = JSON.parse(engine('inspect', containerOf('one')));
+    const { worktree } = await scene.create('one', '--memory', '256m', '--network', 'none');
+    const [inspected] = JSON.parse(engine('inspect', containerAt(worktree)));
     expect(inspected.HostConfig).toMatchObject({
       CapDrop: ['ALL'],
       Privileged: false,
@@ -123,9 +124,9 @@ describe('containers', () => {
 
   it('is made anew by start when somebody removed it, with the work and the agent’s git in place', async () => {
     const scene = sceneOn(docker);
-    await scene.create('one');
+    const { worktree } = await scene.create('one');
     await scene.exec('one', 'echo c > c.txt; git add .; git commit -qm C; echo d > d.txt');
-    engine('rm', '-f', containerOf('one'));
+    engine('rm', '-f', containerAt(worktree));
     const { environments } = await scene.cli.json<{ environments: { state: string }[] }>(['list']);
     expect(environments).toMatchObject([{ state: 'missing' }]);
     const refused = await scene.exec('one', 'true');
@@ -138,11 +139,18 @@ describe('containers', () => {
   it('leaves nothing behind when the image does not exist', async () => {
     const scene = sceneOn(docker);
     const before = scene.repository.git('for-each-ref');
-    const failed = await scene.cli.run(['create', 'one', '--runtime', 'docker', '--image', 'localhost:5999/none']);
+    const failed = await scene.cli.run([
+      'create',
+      'imageless',
+      '--runtime',
+      'docker',
+      '--image',
+      'localhost:5999/none',
+    ]);
     expect(failed.status).toBe(5);
     expect(failed.stderr).toContain('localhost:5999/none');
     expect(scene.repository.git('for-each-ref')).toBe(before);
-    expect(containerOf('one')).toBe('');
+    expect(engine('ps', '-aq', '--filter', 'label=dev.coppice.environment=imageless')).toBe('');
   });
 
   it('works without git in the image: checkpoints, commits and merges are made outside', async () => {

@@ -33,8 +33,15 @@ it('is in the command’s environment, and in nothing that the engine keeps, sho
   writeFileSync(join(data, 'which'), 'of the host\n');
   writeFileSync(join(repository.home, 'key'), `${value}\n`);
   const secretOptions = ['--secret', 'TOKEN=env:MY_TOKEN', '--secret-file', 'KEY=file:~/key'];
-  await create('one', ...secretOptions, '--mount', `${data}:/data`, '--mount', `${data}:/writable:rw`);
-  const container = engine('ps', '-q', '--filter', 'label=dev.coppice.environment=one').trim();
+  const { worktree } = await create(
+    'one',
+    ...secretOptions,
+    '--mount',
+    `${data}:/data`,
+    '--mount',
+    `${data}:/writable:rw`,
+  );
+  const container = engine('ps', '-q', '--filter', `volume=${worktree}`).trim();
   const script = [
     'cat /data/which',
     'touch /data/x',

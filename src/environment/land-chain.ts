@@ -1,4 +1,5 @@
 /** The merge of candidates one after the other, as a line of commits, and who does not fit in because of whom. */
+import type { BytePath } from '../domain/byte-path.ts';
 import type { EnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
@@ -179,6 +180,7 @@ export interface Conflicted {
   readonly output: string;
 }
 
+/** Where the branch explains all of it nobody else is named: most environments have parts of the branch in them. */
 export async function whoConflicts(
   workplace: Workplace,
   into: RefName,
@@ -192,18 +194,31 @@ export async function whoConflicts(
   const conflicted: Conflicted[] = [];
   for (const { candidate, conflicts, output } of left) {
     const { name, at } = candidate.environment;
-    const pairs = others.map(({ commit }) => ({ ours: commit, theirs: at.tip }));
-    const apart = await workplace.merging.apart(pairs);
-    const asked = others.filter((_, index) => apart[index] !== true);
-    const met: string[] = [];
-    let index = 0;
-    const open = asked.map(({ commit }) => ({ ours: commit, theirs: at.tip }));
-    for await (const outcome of workplace.merging.mergeAll(open, { keep: false })) {
-      const other = asked[index];
-      index += 1;
-      if (outcome.kind === 'conflict' && other !== undefined) met.push(other.name);
-    }
-    conflicted.push({ name, with: met, conflicts, output });
+    const met = await whoMeets(workplace, others, at.tip);
+    const [branch] = met.filter((each) => each.name === shortName(into));
+    const wanted = conflicts.map(({ path }) => path).filter((path) => branch?.paths.has(path) !== true);
+    const partners = met.filter((each) => each === branch || wanted.some((path) => each.paths.has(path)));
+    conflicted.push({ name, with: partners.map((each) => each.name), conflicts, output });
   }
   return conflicted;
+}
+
+async function whoMeets(
+  { merging }: Workplace,
+  others: readonly { readonly name: string; readonly commit: Oid }[],
+  tip: Oid,
+) {
+  const pairs = others.map(({ commit }) => ({ ours: commit, theirs: tip }));
+  const apart = await merging.apart(pairs);
+  const asked = others.filter((_, index) => apart[index] !== true);
+  const met: { readonly name: string; readonly paths: ReadonlySet<BytePath> }[] = [];
+  let index = 0;
+  const open = asked.map(({ commit }) => ({ ours: commit, theirs: tip }));
+  for await (const outcome of merging.mergeAll(open, { keep: false })) {
+    const other = asked[index];
+    index += 1;
+    if (outcome.kind !== 'conflict' || other === undefined) continue;
+    met.push({ name: other.name, paths: new Set(outcome.conflicts.map(({ path }) => path)) });
+  }
+  return met;
 }

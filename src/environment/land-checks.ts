@@ -76,7 +76,10 @@ export function openChecks(workplace: Workplace, options: CheckOptions): Checks 
       return keep(request.tree, remembered);
     }
     const stop = unwanted === undefined ? signal : AbortSignal.any([signal, unwanted]);
-    if (!stop.aborted) report(`checking ${what} …`);
+    if (!stop.aborted) {
+      report(`checking ${what} …`);
+      unwanted?.addEventListener('abort', () => report(`${what}: not needed any more`), { once: true });
+    }
     const checked = await runCheck(workplace, request, (message) => report(`${what}: ${message}`), stop);
     report(`${what}: ${resultOf(checked)}, ${checked.seconds} s`);
     return keep(request.tree, checked);
@@ -86,7 +89,7 @@ export function openChecks(workplace: Workplace, options: CheckOptions): Checks 
     const { command } = trial.ground;
     const target = shortName(into);
     return new CoppiceError('failed', 'check-fails-without', `${command} fails on ${target} itself.`, {
-      hint: `Nothing was landed: nobody can tell who breaks what is broken already. Mend ${target}, or land without the check: --skip-check.`,
+      hint: `${saidBy(output)}Nothing was landed: nobody can tell who breaks what is broken already. Mend ${target}, or land without the check: --skip-check.`,
       data: { into: target, check: command, exit, output },
     });
   };
@@ -123,12 +126,18 @@ async function lastOf(before: Oid, chain: Linked, links: readonly Link[], linkUp
   return (await linkUp(links)).after;
 }
 
+/** The end of it. */
+function saidBy(output: string): string {
+  const lines = output.trim().split('\n').slice(-20).join('\n');
+  return lines === '' ? '' : `It said:\n${lines}\n`;
+}
+
 function resultOf({ passed, exit }: Checked): string {
   return passed ? 'passed' : `failed (exit ${exit})`;
 }
 
-/** `a, b and 3 more`. */
+/** `a, b, … z (5)`: with the last, which is what makes the difference. */
 export function said(names: readonly string[]): string {
-  const shown = names.slice(0, 4).join(', ');
-  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
+  if (names.length <= 4) return names.join(', ');
+  return `${names.slice(0, 2).join(', ')}, … ${names.at(-1)} (${names.length})`;
 }

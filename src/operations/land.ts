@@ -12,6 +12,7 @@ import { land as landAll } from '../environment/land.ts';
 import { removeEnvironment } from '../environment/remove.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import { flag, namesArgument, operation, type Style } from './operation.ts';
+import { count } from './show.ts';
 import { refuseRunsFlag } from './tell-runs.ts';
 import { reasons } from './tool.ts';
 import { heldView, plainStyle, renderRuns, runsView, safe, sayResolved, short } from './views.ts';
@@ -159,7 +160,9 @@ export const land = operation({
     const { into, landed, dryRun, worktree, after } = it;
     const lines = landed.map(({ name, commit, held, hookOutput, resolved }) => {
       const left = held.length === 0 ? '' : style.yellow(`  ${held.length} held`);
-      const head = `  ${style.green(dryRun ? 'would land' : 'landed')}  ${style.bold(name)}  ${style.dim(short(commit))}${left}`;
+      const what = dryRun ? style.green('would land') : style.green('landed');
+      // What a rehearsal has made is not what will be there.
+      const head = `  ${what}  ${style.bold(name)}${dryRun ? '' : `  ${style.dim(short(commit))}`}${left}`;
       return [
         head,
         ...resolved.map((each) => `      ${sayResolved(each, style)}`),
@@ -169,7 +172,9 @@ export const land = operation({
     const head =
       landed.length === 0
         ? `Nothing ${dryRun ? 'would land' : 'landed'} in ${into}.`
-        : `${into}${dryRun ? '' : `: ${style.yellow(short(after))}`}${worktree === null ? '' : style.dim(`, checked out in ${worktree}`)}`;
+        : dryRun
+          ? `In ${into}, nothing of it done yet:`
+          : `${into}: ${style.yellow(short(after))}${worktree === null ? '' : style.dim(`, checked out in ${worktree}`)}`;
     const parts = [
       head,
       ...lines,
@@ -182,7 +187,8 @@ export const land = operation({
       it.removed.length === 0
         ? ''
         : style.dim(`removed ${it.removed.join(', ')}; bring one back with: coppice restore NAME`),
-      it.check === null ? '' : style.dim(`${it.checks.run} checks run, ${it.checks.known} known from before`),
+      it.check === null ? '' : style.dim(`${count(it.checks.run, 'check')} run, ${it.checks.known} known from before`),
+      it.conflicts.length === 0 || dryRun ? '' : style.dim('resolve a conflict with: coppice resolve NAME'),
     ];
     return parts.filter((part) => part !== '').join('\n');
   },

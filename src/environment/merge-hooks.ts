@@ -7,7 +7,7 @@ import type { Oid } from '../domain/oid.ts';
 import { hasGit } from './commit.ts';
 import { findContainer, layoutOf, pipeInto, runInside } from './container.ts';
 import type { Environment } from './environment.ts';
-import { scratchScript } from './scratch-script.ts';
+import { scratchScript, sweepScript } from './scratch-script.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface HookRequest {
@@ -69,16 +69,17 @@ export async function runMergeHooks(
   const container = await findContainer(workplace, environment);
   if (container?.state !== 'running' || !(await hasGit(runtime, container))) return { ran: 'not-run', ...untouched };
   const layout = await layoutOf(workplace, environment, runtime);
+  const workdir = layout.tree;
   const hooks = ['prepare-commit-msg', 'commit-msg', ...(theirs === undefined ? [] : ['pre-merge-commit'])].join(' ');
   const look = await runInside(runtime, container.id, ['sh', '-c', lookScript], {
-    workdir: layout.tree,
+    workdir,
     environment: { COPPICE_HOOKS: hooks },
   });
   if (look.status === noHooks) return { ran: 'none', ...untouched };
   const { commit: draft, before } = await drafted();
   await workplace.transport.push(pipeInto(runtime, container.id), layout.git, draft, candidateRef);
   const done = await runInside(runtime, container.id, ['sh', '-c', runScript], {
-    workdir: layout.tree,
+    workdir,
     timeoutSeconds: 1800,
     ...(signal === undefined ? {} : { signal }),
     environment: {
@@ -88,6 +89,7 @@ export async function runMergeHooks(
       COPPICE_MESSAGE: message.trimEnd(),
     },
   });
+  if (signal?.aborted) await runInside(runtime, container.id, ['sh', '-c', sweepScript(candidateRef)], { workdir });
   if (done.status !== 0) throw refused(environment, done.status, done.stderr.trim());
   const written = done.stdout.slice(0, longest).trim();
   return { ran: 'ran', message: written === '' ? message : `${written}\n`, output: done.stderr.trim() };

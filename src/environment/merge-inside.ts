@@ -12,7 +12,7 @@ import type { Container, Runtime } from '../runtime/runtime.ts';
 import { hasGit } from './commit.ts';
 import { findContainer, layoutOf, pipeInto, readInside, runInside } from './container.ts';
 import type { Environment } from './environment.ts';
-import { scratchScript } from './scratch-script.ts';
+import { scratchScript, sweepScript } from './scratch-script.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface ResolvedInside {
@@ -206,6 +206,9 @@ async function runMerge(
     atMost: largest,
     ...(signal === undefined ? {} : { signal }),
   });
+  if (signal?.aborted) {
+    await runInside(runtime, container.id, ['sh', '-c', sweepScript(candidateRef)], { workdir: layout.tree });
+  }
   return {
     entries: done.status === 0 ? parseEntries(done.stdout) : new Map<string, Entry>(),
     output: done.stderr.trim(),

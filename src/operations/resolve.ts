@@ -29,7 +29,7 @@ export const resolve = operation({
   name: 'resolve',
   summary: 'Resolve a conflict in an environment of its own; how it was resolved is remembered',
   details:
-    'NAME-resolve stands on the work of NAME, in the middle of a git merge of the target: MERGE_HEAD, zdiff3 markers, unmerged index. Resolve it there with an editor, an agent or a merge tool, and commit with git or --continue. What both sides meant is in ~/CONFLICT.md inside and in `coppice show`. Nothing else is touched until then. The same conflict is resolved as before when it comes up again, but never committed unseen.',
+    'NAME-resolve stands on the work of NAME, in the middle of a git merge of the target: MERGE_HEAD, zdiff3 markers, unmerged index. Resolve it there with an editor, an agent or a merge tool, and commit with git or --continue. What both sides meant is in ~/CONFLICT.md inside and in `coppice show`. Nothing else is touched until then. What merge drivers and `merge.regenerate` commands inside resolve is no conflict. The same conflict is resolved as before when it comes up again, but never committed unseen.',
   effect: 'write',
   tool: {
     title: 'Resolve a conflict',

@@ -1,9 +1,16 @@
 /** What lands is merged as `merge` does it alone: with what runs inside, with what is remembered, and as plain commits. */
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { libraryIn } from '../support/library.ts';
-import { makeRepository } from '../support/repository.ts';
+import { makeRepository, type TestRepository } from '../support/repository.ts';
+
+function hook(repository: TestRepository, name: string, script: string): void {
+  const file = join(repository.path, '.git/hooks', name);
+  writeFileSync(file, `#!/bin/sh\n${script}\n`);
+  chmodSync(file, 0o755);
+}
 
 it('asks drivers, commands and hooks of each at its place in the line', async () => {
   const regenerate = { '*.lock': 'cat deps/* > all.lock' };
@@ -16,13 +23,8 @@ it('asks drivers, commands and hooks of each at its place in the line', async ()
       '.coppice/environment.json': JSON.stringify({ merge: { regenerate } }),
     },
   });
-  const hook = (name: string, script: string) => {
-    const file = join(repository.path, '.git/hooks', name);
-    writeFileSync(file, `#!/bin/sh\n${script}\n`);
-    chmodSync(file, 0o755);
-  };
-  hook('pre-merge-commit', 'echo "sees $(git log --format=%s HEAD~..HEAD)"; echo $(ls); test ! -e bad.txt');
-  hook('commit-msg', 'printf "\\nReviewed-by: hook\\n" >> "$1"');
+  hook(repository, 'pre-merge-commit', 'echo "sees $(git log --format=%s HEAD~..HEAD)"; echo $(ls); test ! -e bad.txt');
+  hook(repository, 'commit-msg', 'printf "\\nReviewed-by: hook\\n" >> "$1"');
   const { coppice, inside, create } = libraryIn(repository);
   await create('one', 'two', 'bad', 'ci');
   await inside(
@@ -77,6 +79,23 @@ it('asks drivers, commands and hooks of each at its place in the line', async ()
   });
   expect(runs.stdout.trim()).toBe('2');
   expect(await coppice.land({ names: ['bad'], noVerify: true })).toMatchObject({ landed: [{ name: 'bad' }] });
+});
+
+it('leaves nothing inside when it is interrupted in a hook', async () => {
+  const repository = makeRepository();
+  hook(repository, 'pre-merge-commit', 'touch ~/began; sleep 600');
+  const { cli, coppice, inside, create, data } = libraryIn(repository);
+  await create('one');
+  await inside('one', 'echo 1 > one.txt');
+  const before = repository.git('rev-parse', 'main');
+  const child = cli.start(['land']);
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  await eventually(() => existsSync(join(data(), 'one/home/began')));
+  child.kill('SIGINT');
+  expect(await ended).toBe(130);
+  expect(repository.git('rev-parse', 'main')).toBe(before);
+  const look = 'git worktree list | wc -l; git for-each-ref refs/coppice; ls /tmp';
+  expect((await coppice.exec({ name: 'one', command: ['sh', '-c', look] })).stdout.trim()).toBe('1');
 });
 
 it('makes a plain commit of each, knows them for merged, and goes on from there', async () => {

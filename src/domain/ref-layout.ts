@@ -32,6 +32,8 @@ export interface EnvironmentRefs {
   tail(n: number): RefName;
   /** Other branches made inside: `heads/<branch>`. */
   agentHead(branch: string): RefName;
+  /** What is stashed inside, counted from the oldest: `stashes/1`, … */
+  stash(n: number): RefName;
   /** What is in a submodule: `files`, its checkpoints; `commits/<oid>`, where its HEAD has been. */
   module(slug: string, part: 'files' | `commits/${Oid}`): RefName;
   /** Prefix of all of the above but the branch. */
@@ -52,6 +54,7 @@ export function refsOf(name: EnvironmentName, branchPrefix: string = defaultBran
     conflict: at('conflict'),
     tail: (n) => at(`tails/${n}`),
     agentHead: (branch) => at(`heads/${branch}`),
+    stash: (n) => at(`stashes/${n}`),
     module: (slug, part) => at(`modules/${slug}/${part}`),
     prefix,
   };

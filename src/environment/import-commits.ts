@@ -1,4 +1,4 @@
-/** Brings the agent's own commits and branches out, and makes the environment's branch follow its HEAD. */
+/** Brings the agent's own commits, branches and stashes out, and makes the environment's branch follow its HEAD. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Held } from '../domain/change.ts';
@@ -10,6 +10,7 @@ import type { Environment } from './environment.ts';
 import { readEnvironment } from './find.ts';
 import { followHead, type LookAgain } from './follow-head.ts';
 import { mirrorBranches, noteLeftInside } from './mirror-branches.ts';
+import { mirrorStashes } from './mirror-stashes.ts';
 import { rememberMerges } from './resolution/memory.ts';
 import { cacheDirectory } from './running-execs.ts';
 import type { Workplace } from './workplace.ts';
@@ -56,6 +57,7 @@ export async function importCommits(
     });
     const now = (await readEnvironment(workplace, environment.name)) ?? environment;
     const after = await follow(workplace, now, fetched, { held, look });
+    await mirrorStashes(workplace, after, { runtime, container, inside });
     await noteHint(workplace, environment, hint);
     return after;
   });

@@ -7,6 +7,7 @@ import type { Environment } from './environment.ts';
 import { isMaterialized } from './materialize.ts';
 import { mergedState, type Verdict } from './merged.ts';
 import type { ForgeAnswer } from './merged-ask.ts';
+import { readLeftInside } from './mirror-branches.ts';
 import { type Reconciled, reconcile } from './reconcile.ts';
 import { recordFile } from './record.ts';
 import { describeCommand, runningExecs } from './running-execs.ts';
@@ -89,8 +90,9 @@ function whyNotSaved({ held, operation, notImported, environment }: Reconciled):
   return undefined;
 }
 
-/** Other branches that were made inside. */
-async function whyOtherWork({ repository }: Workplace, environment: Environment): Promise<string | undefined> {
+/** Other branches that were made inside, and what was stashed. */
+async function whyOtherWork(workplace: Workplace, environment: Environment): Promise<string | undefined> {
+  const { repository } = workplace;
   const { at, refs, target } = environment;
   const prefix = `${refs.prefix}heads/`;
   const goal = target === undefined ? undefined : await repository.readRef(target);
@@ -99,7 +101,11 @@ async function whyOtherWork({ repository }: Workplace, environment: Environment)
     const known = await Promise.all(reached.map((commit) => repository.isAncestor(oid, commit)));
     if (!known.includes(true)) return `it has another branch with work, ${name.slice(prefix.length)}`;
   }
-  return undefined;
+  const [left] = await readLeftInside(workplace, environment);
+  if (left !== undefined) return `${left.branches.join(', ') || 'a branch'} inside could not be brought out`;
+  const stashes = await repository.listRefs(`${refs.prefix}stashes/`);
+  if (stashes.length === 0) return undefined;
+  return `it has ${stashes.length === 1 ? 'a stash' : `${stashes.length} stashes`} inside`;
 }
 
 async function whyTooYoung({ repository }: Workplace, { at }: Environment, rules: Rules): Promise<string | undefined> {

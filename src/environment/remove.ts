@@ -9,6 +9,7 @@ import type { Environment } from './environment.ts';
 import { sweepInterrupted, wasInterrupted } from './interrupted.ts';
 import { dismantle, isMaterialized } from './materialize.ts';
 import { mergedState } from './merged.ts';
+import { readLeftInside } from './mirror-branches.ts';
 import { type Reconciled, reconcile, reconcileFully } from './reconcile.ts';
 import { putAway } from './trash.ts';
 import type { Workplace } from './workplace.ts';
@@ -49,8 +50,9 @@ async function takeAway(workplace: Workplace, environment: Environment, force: b
   const last = await reconcile(workplace, environment, { cause: 'remove', rehash: true });
   if (last.notImported !== undefined && !force) throw unreachable(environment, last.notImported);
   const trash = await putAway(workplace, last.environment, last.held);
-  const left =
-    last.notImported === undefined ? null : await setAside(workplace, environment, environment.directories.git);
+  // Some branch or stash may be left inside although HEAD came out.
+  const isOut = last.notImported === undefined && (await readLeftInside(workplace, environment)).length === 0;
+  const left = isOut ? null : await setAside(workplace, environment, environment.directories.git);
   const asked = await dismantle(workplace, environment, { withoutEngine: force });
   return { trash, left, containerLeft: !asked };
 }

@@ -41,8 +41,9 @@ export interface CheckpointerFor {
 
 /** Reading what an agent's own git directory says, as data. */
 export interface AgentGit {
-  /** Changes when HEAD or a branch inside may have moved. */
+  /** Changes when HEAD, a branch or the stash inside may have moved. */
   readHeadHint(gitDirectory: string): Promise<string | undefined>;
+  hasStash(gitDirectory: string): Promise<boolean>;
   operationInProgress(gitDirectory: string): Promise<string | undefined>;
 }
 

@@ -20,7 +20,7 @@ const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_
 // A pipe put in a file's place must not make us wait for a writer.
 const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** A string that differs from an earlier one when HEAD or a branch may have moved; undefined when there is nothing to read. */
+/** A string that differs from an earlier one when HEAD, a branch or the stash may have moved; undefined when there is nothing to read. */
 export async function readHeadHint(gitDirectory: string): Promise<string | undefined> {
   const root = await openNoFollow(gitDirectory, directoryFlags);
   if (root === undefined) return undefined;
@@ -31,6 +31,7 @@ export async function readHeadHint(gitDirectory: string): Promise<string | undef
     add(hash, 'HEAD', head);
     add(hash, 'packed-refs', await stampBelow(root, 'packed-refs'));
     await addRefs(hash, root);
+    add(hash, 'stash', await stampOfStash(root));
     return hash.digest('hex');
   } finally {
     await root.close();
@@ -42,6 +43,34 @@ async function addRefs(hash: Hash, root: FileHandle): Promise<void> {
   if (refs === undefined) return;
   try {
     await addBranches({ hash, left: mostEntries }, refs, 'heads', 0);
+  } finally {
+    await refs.close();
+  }
+}
+
+/** Whether something may have been stashed there. */
+export async function hasStash(gitDirectory: string): Promise<boolean> {
+  const root = await openNoFollow(gitDirectory, directoryFlags);
+  if (root === undefined) return false;
+  try {
+    return (await stampOfStash(root)) !== '';
+  } finally {
+    await root.close();
+  }
+}
+
+/** Of the list of stashes: one that is not the newest is dropped from there alone. */
+async function stampOfStash(root: FileHandle): Promise<string> {
+  const refs = await openBelow(root, 'logs', directoryFlags);
+  if (refs === undefined) return '';
+  try {
+    const inner = await openBelow(refs, 'refs', directoryFlags);
+    if (inner === undefined) return '';
+    try {
+      return await stampBelow(inner, 'stash');
+    } finally {
+      await inner.close();
+    }
   } finally {
     await refs.close();
   }

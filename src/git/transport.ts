@@ -44,6 +44,15 @@ export interface Transport {
    */
   fetch(open: OpenPipe, inside: string, options?: FetchOptions): Promise<Fetched>;
   /**
+   * The same for commits that no branch reaches, by their names; which of them arrived. Throws as `fetch`: then none did.
+   */
+  fetchCommits(
+    open: OpenPipe,
+    inside: string,
+    commits: readonly Oid[],
+    options?: FetchOptions,
+  ): Promise<ReadonlySet<Oid>>;
+  /**
    * Sends `commit` and what it needs into the git directory `inside`, as `ref` there, whatever that was before. `ref` must
    * not be checked out inside. Throws `transport-failed` (kind `unavailable`).
    */

@@ -8,6 +8,7 @@ import { tellLeftOut } from '../environment/left-out.ts';
 import { dismantle, materialize } from '../environment/materialize.ts';
 import { boundByUser } from '../environment/network.ts';
 import { putHeld } from '../environment/put-held.ts';
+import { putStashes } from '../environment/put-stashes.ts';
 import { putSubmodules } from '../environment/put-submodules.ts';
 import { deleteReferences } from '../environment/references.ts';
 import { type BroughtBack, bringBackReferences, listTrash, type Trashed } from '../environment/trash.ts';
@@ -73,6 +74,7 @@ async function rebuild(
     tellLeftOut(await materialize(workplace, environment, runtime), report);
     await putSubmodules(workplace, environment);
     await putHeld(environment, held);
+    await putStashes(workplace, environment, report);
     return environment;
   } catch (error) {
     await dismantle(workplace, environment);

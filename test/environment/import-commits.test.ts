@@ -36,7 +36,8 @@ function beforeFetch(workplace: Workplace, happens: () => Promise<void>): Workpl
     await happens();
     return workplace.transport.fetch(...args);
   };
-  return { ...workplace, transport: { fetch, push: workplace.transport.push.bind(workplace.transport) } };
+  const { push, fetchCommits } = workplace.transport;
+  return { ...workplace, transport: { fetch, fetchCommits, push } };
 }
 
 describe('commits made inside', () => {

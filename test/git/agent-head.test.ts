@@ -27,9 +27,18 @@ describe('the hint that HEAD or a branch moved', () => {
       expect(next, move.join(' ')).not.toBe(last);
       last = next;
     }
+    for (const content of ['changed\n', 'again\n']) {
+      writeFileSync(join(path, 'README.md'), content);
+      git('add', '-A');
+      git('stash');
+    }
+    const stashed = await hint();
+    expect(stashed).not.toBe(last);
+    git('stash', 'drop', 'stash@{1}');
+    last = await hint();
+    expect(last).not.toBe(stashed);
     writeFileSync(join(path, 'README.md'), 'changed\n');
     git('add', '-A');
-    git('stash');
     git('tag', 'v1');
     git('status');
     expect(await hint()).toBe(last);

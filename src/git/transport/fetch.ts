@@ -12,6 +12,8 @@ import { closeQuarantine, openQuarantine, promote, type Quarantine } from './qua
 /** HEAD as a pattern: an unborn one is not advertised, and asking for it by name would fail. */
 export const headOnly = ['+HEAD*:refs/in/HEAD*'];
 export const headAndBranches = [...headOnly, '+refs/heads/*:refs/in/heads/*'];
+/** A commit without a reference, as a branch of its own name. */
+export const byName = (commit: Oid) => `+${commit}:refs/in/heads/${commit}`;
 
 export interface FetchRequest {
   readonly git: HostGit;

@@ -7,7 +7,7 @@ import type { Fetched, Transport } from '../transport.ts';
 import { connect } from './connect.ts';
 import type { Limits } from './conversation.ts';
 import { failure } from './failure.ts';
-import { type FetchRequest, fetchOnce, headAndBranches, headOnly } from './fetch.ts';
+import { byName, type FetchRequest, fetchOnce, headAndBranches, headOnly } from './fetch.ts';
 
 export interface GitOverExecOptions {
   readonly git: HostGit;
@@ -29,6 +29,12 @@ export function gitOverExec(options: GitOverExecOptions): Transport {
     fetch: (open, inside, { known = [] } = {}) => {
       const command = ['git', 'upload-pack', '--strict', inside];
       return fetchAll({ git, objectFormat, limits, known, inside: { open, command }, refspecs: headAndBranches });
+    },
+    fetchCommits: async (open, inside, commits, { known = [] } = {}) => {
+      const command = ['git', '-c', 'uploadpack.allowAnySHA1InWant=true', 'upload-pack', '--strict', inside];
+      const refspecs = commits.map(byName);
+      const { branches } = await fetchOnce({ git, objectFormat, limits, known, inside: { open, command }, refspecs });
+      return new Set(branches.values());
     },
     push: async (open, inside, commit, ref) => {
       if (!isRefName(ref)) {

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { parseOid } from '../../../src/domain/oid.ts';
 import type { OpenPipe } from '../../../src/git/transport.ts';
 import { makeRepository } from '../../support/repository.ts';
 import { makeEnvironment, setUp } from '../worktree/support.ts';
@@ -31,6 +32,24 @@ describe('fetch', () => {
     expect(scratch(setup)).toEqual([]);
     expect(readdirSync(repository.path).sort()).toEqual(['.git', 'a']);
     expect(at.tip).not.toBe(second);
+  });
+
+  it('brings commits out that no branch reaches, by name, and none where one of them is not there', async () => {
+    const { transport, agent, agentCommits, inside, arrived, repository } = await joined();
+    const first = agentCommits({ b: '1\n' });
+    agent('reset', '-q', '--hard', 'HEAD~1');
+    const second = agentCommits({ b: '2\n' });
+    agent('reset', '-q', '--hard', 'HEAD~1');
+    const refs = repository.git('for-each-ref');
+    expect(await transport.fetchCommits(openHere, inside, [first, second])).toEqual(new Set([first, second]));
+    expect(repository.git('show', `${first}:b`)).toBe('1');
+    expect(repository.git('for-each-ref')).toBe(refs);
+    const third = agentCommits({ b: '3\n' });
+    const missing = parseOid('7'.repeat(40));
+    await expect(transport.fetchCommits(openHere, inside, [third, missing])).rejects.toMatchObject({
+      code: 'transport-failed',
+    });
+    expect(arrived(third)).toBe(false);
   });
 
   it('takes nothing when nothing is new, also under limits on what may be known of the repository', async () => {

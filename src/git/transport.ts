@@ -57,4 +57,6 @@ export interface Transport {
    * not be checked out inside. Throws `transport-failed` (kind `unavailable`).
    */
   push(open: OpenPipe, inside: string, commit: Oid, ref: string): Promise<void>;
+  /** The same for several references; where one of them is refused, others may be there. */
+  pushAll(open: OpenPipe, inside: string, refs: readonly { readonly ref: string; readonly oid: Oid }[]): Promise<void>;
 }

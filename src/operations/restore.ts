@@ -8,7 +8,7 @@ import { tellLeftOut } from '../environment/left-out.ts';
 import { dismantle, materialize } from '../environment/materialize.ts';
 import { boundByUser } from '../environment/network.ts';
 import { putHeld } from '../environment/put-held.ts';
-import { putStashes } from '../environment/put-stashes.ts';
+import { putInside } from '../environment/put-inside.ts';
 import { putSubmodules } from '../environment/put-submodules.ts';
 import { deleteReferences } from '../environment/references.ts';
 import { type BroughtBack, bringBackReferences, listTrash, type Trashed } from '../environment/trash.ts';
@@ -74,7 +74,7 @@ async function rebuild(
     tellLeftOut(await materialize(workplace, environment, runtime), report);
     await putSubmodules(workplace, environment);
     await putHeld(environment, held);
-    await putStashes(workplace, environment, report);
+    await putInside(workplace, environment, report);
     return environment;
   } catch (error) {
     await dismantle(workplace, environment);

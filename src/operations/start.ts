@@ -10,6 +10,7 @@ import { findEnvironment } from '../environment/find.ts';
 import { tellLeftOut } from '../environment/left-out.ts';
 import { dismantle, isMaterialized, materialize } from '../environment/materialize.ts';
 import { changedNetwork, changeNetwork, recordNetwork } from '../environment/network.ts';
+import { putInside } from '../environment/put-inside.ts';
 import { waitUntilReady } from '../environment/ready.ts';
 import { setAside } from '../environment/remove.ts';
 import type { Report, Workplace } from '../environment/workplace.ts';
@@ -74,6 +75,7 @@ export const start = operation({
       await dismantle(workplace, environment);
       try {
         tellLeftOut(await materialize(workplace, environment, runtime), context.report);
+        await putInside(workplace, environment, context.report);
       } catch (error) {
         await dismantle(workplace, environment);
         throw error;

@@ -36,8 +36,8 @@ function beforeFetch(workplace: Workplace, happens: () => Promise<void>): Workpl
     await happens();
     return workplace.transport.fetch(...args);
   };
-  const { push, fetchCommits } = workplace.transport;
-  return { ...workplace, transport: { fetch, fetchCommits, push } };
+  const { push, pushAll, fetchCommits } = workplace.transport;
+  return { ...workplace, transport: { fetch, fetchCommits, push, pushAll } };
 }
 
 describe('commits made inside', () => {

@@ -3,7 +3,7 @@ import { CoppiceError, hasCode } from '../../domain/error.ts';
 import type { ObjectFormat } from '../../domain/oid.ts';
 import { isRefName } from '../../domain/ref-name.ts';
 import type { HostGit } from '../host-git.ts';
-import type { Fetched, Transport } from '../transport.ts';
+import type { Fetched, OpenPipe, Transport } from '../transport.ts';
 import { connect } from './connect.ts';
 import type { Limits } from './conversation.ts';
 import { failure } from './failure.ts';
@@ -36,15 +36,25 @@ export function gitOverExec(options: GitOverExecOptions): Transport {
       const { branches } = await fetchOnce({ git, objectFormat, limits, known, inside: { open, command }, refspecs });
       return new Set(branches.values());
     },
-    push: async (open, inside, commit, ref) => {
-      if (!isRefName(ref)) {
-        throw new CoppiceError('bug', 'bad-ref-name', `${JSON.stringify(ref)} is no reference name.`);
-      }
-      const host = { args: ['push', ...pushOptions, 'fd::3', `${commit}:${ref}`], config: ['push.pushOption='] };
-      const ended = await connect(git, host, { open, command: ['git', 'receive-pack', inside] }, limits);
-      if (ended.status !== 0 || ended.stopped !== undefined) throw failure(ended, 'into', limits);
-    },
+    push: (open, inside, commit, ref) => pushAll({ git, limits }, open, inside, [{ ref, oid: commit }]),
+    pushAll: (open, inside, refs) => pushAll({ git, limits }, open, inside, refs),
   };
+}
+
+async function pushAll(
+  { git, limits }: { readonly git: HostGit; readonly limits: Limits },
+  open: OpenPipe,
+  inside: string,
+  refs: Parameters<Transport['pushAll']>[2],
+): Promise<void> {
+  if (refs.length === 0) return;
+  for (const { ref } of refs) {
+    if (!isRefName(ref)) throw new CoppiceError('bug', 'bad-ref-name', `${JSON.stringify(ref)} is no reference name.`);
+  }
+  const refspecs = refs.map(({ ref, oid }) => `${oid}:${ref}`);
+  const host = { args: ['push', ...pushOptions, 'fd::3', ...refspecs], config: ['push.pushOption='] };
+  const ended = await connect(git, host, { open, command: ['git', 'receive-pack', inside] }, limits);
+  if (ended.status !== 0 || ended.stopped !== undefined) throw failure(ended, 'into', limits);
 }
 
 /** Nothing the user's configuration adds to an ordinary push. */

@@ -46,7 +46,7 @@ for (const { from, to, vendor } of entries) {
     ...common,
     entryPoints: [from],
     outfile: to,
-    external: ['isomorphic-git', 'chokidar', '@secretlint/secretlint-rule-preset-recommend'],
+    external: ['isomorphic-git', 'chokidar', '@secretlint/secretlint-rule-preset-recommend', '@modelcontextprotocol/*'],
     plugins: [ownFile],
   });
 }

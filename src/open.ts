@@ -26,7 +26,7 @@ import type { Context } from './operations/operation.ts';
 import { errnoOf } from './platform/errno.ts';
 import type { Surroundings } from './platform/surroundings.ts';
 
-export type Caller = Omit<Context, 'surroundings' | 'workplace' | 'daemon' | 'machine' | 'within'>;
+export type Caller = Omit<Context, 'surroundings' | 'workplace' | 'daemon' | 'machine' | 'within' | 'serveClient'>;
 
 export interface OpenedContext extends Context {
   close(): Promise<void>;
@@ -60,6 +60,13 @@ export function openContext(surroundings: Surroundings, caller: Caller): OpenedC
       };
     },
     within: (other) => openContext(other, caller),
+    async serveClient(environment) {
+      const { serve } = await import('./mcp/serve.ts');
+      const { streams, report, signal, program } = caller;
+      if (streams === undefined) throw new TypeError('there are no streams to serve a client on');
+      const open = (part: Omit<Caller, 'program'>) => openContext(surroundings, { ...part, program });
+      await serve({ scope: { environment }, stdin: streams.stdin, stdout: streams.stdout, report, open, signal });
+    },
     async close() {
       // One that failed to open has nothing to release.
       const place = await opened?.catch(() => undefined);

@@ -6,6 +6,7 @@ import { config } from 'zod/mini';
 import { CoppiceError, exitStatusOf } from '../domain/error.ts';
 import { openContext } from '../open.ts';
 import { catalog, isOperationName, operationNames } from '../operations/catalog.ts';
+import { failureOf } from '../operations/failure.ts';
 import type { AnyOperation } from '../operations/operation.ts';
 import { parseInput } from '../operations/parse-input.ts';
 import { surroundingsOf } from '../platform/surroundings.ts';
@@ -13,7 +14,7 @@ import { version } from '../version.ts';
 import { type GlobalOptions, splitArguments } from './arguments.ts';
 import { commandOf, type Given } from './command.ts';
 import { confirmOn } from './confirm.ts';
-import { answerText, eventText, failureOf, reportText, styleOf, wantsColour } from './output.ts';
+import { answerText, eventText, failureDocument, reportText, styleOf, wantsColour } from './output.ts';
 import { callerStreams, nowhere } from './streams.ts';
 
 // Compiling a parser takes longer than the few parses of one command.
@@ -33,8 +34,8 @@ async function main(argv: readonly string[]): Promise<number> {
     return status;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    const failure = failureOf(error, json, styleOf(wantsColour(process.env, process.stderr.isTTY === true)));
-    process.stdout.write(failure.document);
+    const failure = failureOf(error, styleOf(wantsColour(process.env, process.stderr.isTTY === true)));
+    if (json) process.stdout.write(failureDocument(failure));
     process.stderr.write(failure.text);
     return failure.status;
   }
@@ -83,9 +84,11 @@ async function runOperation(
   );
   const interrupted = new AbortController();
   // With --json a command's output is part of the answer, and stdout is that one document.
-  const streams = globals.json
-    ? callerStreams(process.stdin, nowhere(), nowhere())
-    : callerStreams(process.stdin, process.stdout, process.stderr);
+  const speaks = operation.speaks?.(input) ?? false;
+  const streams =
+    globals.json && !speaks
+      ? callerStreams(process.stdin, nowhere(), nowhere())
+      : callerStreams(process.stdin, process.stdout, process.stderr);
   const onSignal = (name: NodeJS.Signals) => {
     // A command that runs inside gets the signal itself; otherwise we end, and undo what was begun.
     if (process.listenerCount(name) === 1) interrupted.abort();
@@ -106,7 +109,7 @@ async function runOperation(
   });
   try {
     const output = await operation.run(context, input);
-    const streamed = operation.streams?.(input) ?? operation.renderEvent !== undefined;
+    const streamed = speaks || (operation.streams?.(input) ?? operation.renderEvent !== undefined);
     if (streamed) return interrupted.signal.aborted ? exitStatusOf.interrupted : 0;
     const text = answerText(operation, output, { json: globals.json, terminal: process.stdout.isTTY === true }, style);
     if (text !== '') await write(text);

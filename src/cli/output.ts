@@ -2,12 +2,10 @@
  * stdout is the answer, stderr the narration; with --json the answer is one document. All of it leaves through here, and
  * nothing in it that a terminal would obey but our own colours.
  */
-import { inspect } from 'node:util';
 import pc from 'picocolors';
-import { CoppiceError, exitStatusOf } from '../domain/error.ts';
 import { forTerminal, jsonText, visible } from '../domain/terminal-text.ts';
+import type { Failure } from '../operations/failure.ts';
 import type { AnyOperation, Style } from '../operations/operation.ts';
-import { safe } from '../operations/views.ts';
 
 export function styleOf(colour: boolean): Style {
   const { bold, dim, red, green, yellow, cyan } = pc.createColors(colour);
@@ -53,43 +51,7 @@ export function eventText(
   return `${forTerminal(operation.renderEvent?.(event, style) ?? '')}\n`;
 }
 
-export interface Failure {
-  readonly status: number;
-  /** For stdout; only with --json. */
-  readonly document: string;
-  /** For stderr. */
-  readonly text: string;
-}
-
-export function failureOf(error: unknown, json: boolean, style: Style): Failure {
-  if (!(error instanceof CoppiceError) || error.kind === 'bug') return bugOf(error, json, style);
-  const { kind, code, message, hint, data } = error;
-  const document = json
-    ? `${jsonText({ schema: 'coppice.error/1', error: { code, kind, message, hint: hint ?? null, data } })}\n`
-    : '';
-  const lines = [
-    `${style.red('error:')} ${visible(message)}`,
-    ...filesOf(data, style),
-    ...(hint === undefined ? [] : [`${style.dim('hint:')} ${visible(hint)}`]),
-  ];
-  return { status: exitStatusOf[kind], document, text: `${lines.join('\n')}\n` };
-}
-
-/** Conflicted files belong to the answer; for people they are listed with the error. */
-function filesOf(data: CoppiceError['data'], style: Style): readonly string[] {
-  const { files, paths } = data as { files?: readonly unknown[]; paths?: readonly unknown[] };
-  return (files ?? paths ?? []).slice(0, 50).map((file) => {
-    if (typeof file === 'string') return `  ${safe(file)}`;
-    const { path, kind } = file as { path?: string; kind?: string };
-    return `  ${safe(path ?? '')}  ${style.dim(kind ?? '')}`;
-  });
-}
-
-function bugOf(error: unknown, json: boolean, style: Style): Failure {
-  const message = error instanceof Error ? error.message : String(error);
-  const document = json
-    ? `${jsonText({ schema: 'coppice.error/1', error: { code: 'bug', kind: 'bug', message, hint: null, data: {} } })}\n`
-    : '';
-  const text = `${style.red('This is a bug in coppice:')} ${visible(inspect(error))}\nPlease report it with what you did. Nothing of your work was thrown away.\n`;
-  return { status: exitStatusOf.bug, document, text };
+/** With --json the failure is the answer. */
+export function failureDocument({ document }: Failure): string {
+  return `${jsonText(document)}\n`;
 }

@@ -27,6 +27,7 @@ export const catalog = {
   remove: async () => (await import('./remove.ts')).remove,
   restore: async () => (await import('./restore.ts')).restore,
   prune: async () => (await import('./prune.ts')).prune,
+  mcp: async () => (await import('./mcp.ts')).mcp,
   watch: async () => (await import('./watch.ts')).watch,
   daemon: async () => (await import('./daemon.ts')).daemon,
   doctor: async () => (await import('./doctor.ts')).doctor,

@@ -65,6 +65,8 @@ export interface Context {
   daemon(): Promise<DaemonPort>;
   /** What needs no repository either: runtimes, git, the user. */
   machine(): Promise<Machine>;
+  /** Serves the other operations over MCP on the caller's streams, until the client hangs up; all of them, or of one environment. */
+  serveClient(environment: string | undefined): Promise<void>;
   /** The same operations somewhere else: another directory, another home. The caller closes it. */
   within(surroundings: Surroundings): Context & { close(): Promise<void> };
   /** What starts this program again, for the daemon: executable and leading arguments. */
@@ -106,6 +108,8 @@ export interface Operation<Shape extends z.core.$ZodLooseShape, Output> {
   exact?(output: Output): string | undefined;
   /** Whether the answer is its events, and nothing is said at the end. Default: where it renders events. */
   streams?(input: z.output<z.ZodMiniObject<Shape, z.core.$strict>>): boolean;
+  /** Whether stdin and stdout are for a protocol: nothing else is written there, with --json or without. */
+  speaks?(input: z.output<z.ZodMiniObject<Shape, z.core.$strict>>): boolean;
   /** One streamed event for people, without a line end; only for operations that emit. */
   renderEvent?(event: Readonly<Record<string, unknown>>, style: Style): string;
   /** Default 0. */

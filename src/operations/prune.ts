@@ -21,6 +21,7 @@ export const prune = operation({
     asks: {
       dryRun: {
         why: 'environments that others made may go',
+        called: 'prune without dryRun',
         unless: (dryRun) => dryRun === true,
       },
     },

@@ -22,6 +22,7 @@ export const sync = operation({
     idempotent: true,
     openWorld: false,
     bindable: true,
+    others: ['all'],
   },
   version: 2,
   input: z.strictObject({

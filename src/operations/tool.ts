@@ -16,13 +16,22 @@ export interface OfferedTool<Key extends string> {
   readonly openWorld: boolean;
   /** Whether it touches nothing but one environment, so that an agent which is bound to that one may have it. */
   readonly bindable: boolean;
+  /** Inputs that reach other environments: not for an agent that is bound to one. */
+  readonly others?: readonly Key[];
   /** Inputs that agents do not have, and why. */
   readonly without?: Partial<Readonly<Record<Key, string>>>;
   /** Inputs that a person has to agree to each time, and why. */
   readonly asks?: Partial<Readonly<Record<Key, Ask>>>;
 }
 
-export type Ask = string | { readonly why: string; readonly unless: (value: unknown) => boolean };
+export type Ask =
+  | string
+  | {
+      readonly why: string;
+      readonly unless: (value: unknown) => boolean;
+      /** What it is called, where it is not the input itself that asks. */
+      readonly called?: string;
+    };
 
 /** Why a person has to agree to this value; undefined where nobody has to. */
 export function whyAsked(ask: Ask, value: unknown): string | undefined {

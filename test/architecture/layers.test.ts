@@ -18,6 +18,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   environment: ['domain', 'platform'],
   operations: ['domain', 'platform', 'environment'],
   daemon: ['domain', 'platform', 'watch'],
+  mcp: ['domain', 'platform', 'environment', 'operations', '.'],
   cli: ['domain', 'platform', 'environment', 'operations', 'daemon', '.'],
 };
 
@@ -87,6 +88,7 @@ describe('layers', () => {
       commander: /^cli\//,
       'isomorphic-git': /^git\//,
       diff: /^(git|operations|web)\//,
+      '@modelcontextprotocol': /^mcp\//,
     };
     const strays = files(source).flatMap((file) => {
       const text = readFileSync(join(source, file), 'utf8');

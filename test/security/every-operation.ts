@@ -35,6 +35,8 @@ export const everyOperation: Readonly<Record<OperationName, (name: string) => re
   stop: (name) => [['stop', name]],
   remove: (name) => [['remove', '-f', name]],
   restore: (name) => [['restore', name]],
+  // Ends with its input, which is empty.
+  mcp: () => [['mcp']],
   // Ended with the daemon that it listens to.
   watch: () => [['watch']],
   daemon: () => [['daemon', 'status']],

@@ -16,7 +16,7 @@ export const prune = operation({
   tool: {
     title: 'Clear away what is merged',
     idempotent: true,
-    openWorld: false,
+    openWorld: true,
     bindable: false,
     asks: {
       dryRun: {

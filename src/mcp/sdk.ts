@@ -2,32 +2,25 @@
 
 export type * from '@modelcontextprotocol/server';
 
-export type Sdk = Awaited<ReturnType<typeof loadSdk>>;
+type Server = typeof import('@modelcontextprotocol/server');
+type Stdio = typeof import('@modelcontextprotocol/server/stdio');
 
-export async function loadSdk() {
+export type Sdk = Pick<
+  Server,
+  | 'McpServer'
+  | 'ResourceTemplate'
+  | 'ResourceNotFoundError'
+  | 'ProtocolError'
+  | 'ProtocolErrorCode'
+  | 'inputRequired'
+  | 'createRequestStateCodec'
+> &
+  Pick<Stdio, 'StdioServerTransport' | 'serveStdio'>;
+
+export async function loadSdk(): Promise<Sdk> {
   const [server, stdio] = await Promise.all([
     import('@modelcontextprotocol/server'),
     import('@modelcontextprotocol/server/stdio'),
   ]);
-  const {
-    McpServer,
-    ResourceTemplate,
-    ResourceNotFoundError,
-    ProtocolError,
-    ProtocolErrorCode,
-    inputRequired,
-    createRequestStateCodec,
-  } = server;
-  const { StdioServerTransport, serveStdio } = stdio;
-  return {
-    McpServer,
-    ResourceTemplate,
-    ResourceNotFoundError,
-    ProtocolError,
-    ProtocolErrorCode,
-    inputRequired,
-    createRequestStateCodec,
-    StdioServerTransport,
-    serveStdio,
-  };
+  return { ...server, ...stdio };
 }

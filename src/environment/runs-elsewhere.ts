@@ -43,6 +43,9 @@ export function refuseRuns(name: string, runs: readonly RunsElsewhere[]): void {
     'refused',
     'runs-elsewhere',
     `${many} of ${name} would run on the host or in CI after the merge.`,
-    { hint: 'Nothing was changed. Look at them with `coppice diff`, then leave out --refuse-runs.', data: { files } },
+    {
+      hint: 'Nothing was changed. Look at them with `coppice diff`, then go on without --refuse-runs.',
+      data: { files },
+    },
   );
 }

@@ -61,7 +61,7 @@ function inputOf({ scope }: Client, operation: AnyOperation, facts: OfferedTool<
   const implied = scope.environment === undefined ? {} : impliedInputs(operation, scope.environment);
   const wrong = Object.keys(given).find((key) => absent.has(key) && !isDeepStrictEqual(given[key], implied[key]));
   if (wrong !== undefined) throw notGiven(operation, facts, wrong, scope.environment);
-  const all = { ...given, ...implied };
+  const all = { ...facts.defaults, ...given, ...implied };
   return { given: all, input: parseInput(operation, all, ({ key }) => key) as Input };
 }
 

@@ -13,14 +13,17 @@ export function inputSchemaOf(operation: AnyOperation, facts: OfferedTool<string
   const asks = facts.asks ?? {};
   const shown = Object.entries(properties)
     .filter(([key]) => !absent.has(key))
-    .map(([key, schema]) => [key, key in asks ? asking(schema as Json) : schema]);
+    .map(([key, schema]) => [key, key in asks ? asking(schema as Json, facts.defaults?.[key]) : schema]);
   const { $schema: _, ...bare } = rest;
   const needed = required.filter((key) => !absent.has(key));
   return { ...bare, properties: Object.fromEntries(shown), ...(needed.length > 0 ? { required: needed } : {}) };
 }
 
-function asking({ description, ...schema }: Json): Json {
-  return { ...schema, description: `${description} A person is asked.` };
+/** `standard`: what is meant for agents where nothing is given; then it is anything else that a person is asked about. */
+function asking({ description, ...schema }: Json, standard: unknown): Json {
+  if (standard === undefined) return { ...schema, description: `${description} A person is asked.` };
+  const unless = `Default here: ${JSON.stringify(standard)}; for anything else a person is asked.`;
+  return { ...schema, default: standard, description: `${description} ${unless}` };
 }
 
 /**

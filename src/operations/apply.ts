@@ -8,7 +8,7 @@ import { findRuns } from '../environment/runs-elsewhere.ts';
 import { flag, nameArgument, operation } from './operation.ts';
 import { count } from './show.ts';
 import { refuseRunsFlag, tellRuns } from './tell-runs.ts';
-import { reasons } from './tool.ts';
+import { reasons, runsAsk } from './tool.ts';
 import { runsView, safe } from './views.ts';
 
 export const apply = operation({
@@ -22,7 +22,9 @@ export const apply = operation({
     idempotent: true,
     openWorld: false,
     bindable: false,
+    defaults: { refuseRuns: true },
     asks: {
+      refuseRuns: runsAsk,
       allowSecrets: reasons.allowSecrets,
     },
   },

@@ -36,6 +36,7 @@ export const create = operation({
       secretFile: reasons.secret,
       mount: 'it shows files of this machine inside',
       allowRoot: 'commands could run as root inside',
+      withChanges: 'it takes uncommitted files of your checkout along',
     },
   },
   version: 1,

@@ -14,7 +14,7 @@ import type { Workplace } from '../environment/workplace.ts';
 import { flag, namesArgument, operation, type Style } from './operation.ts';
 import { count } from './show.ts';
 import { refuseRunsFlag } from './tell-runs.ts';
-import { reasons } from './tool.ts';
+import { reasons, runsAsk } from './tool.ts';
 import { heldView, plainStyle, renderRuns, runsView, safe, sayResolved, short } from './views.ts';
 
 export const land = operation({
@@ -28,7 +28,9 @@ export const land = operation({
     idempotent: true,
     openWorld: true,
     bindable: false,
+    defaults: { refuseRuns: true },
     asks: {
+      refuseRuns: runsAsk,
       skipCheck: 'what lands would be unchecked',
       noVerify: reasons.noVerify,
       runtime: reasons.runtime,

@@ -12,7 +12,7 @@ import type { Strategy } from '../environment/merge-request.ts';
 import { removeEnvironment } from '../environment/remove.ts';
 import { type Context, flag, nameArgument, operation } from './operation.ts';
 import { refuseRunsFlag, tellRuns } from './tell-runs.ts';
-import { reasons } from './tool.ts';
+import { reasons, runsAsk } from './tool.ts';
 import { heldView, renderHeld, runsView, sayResolved, short } from './views.ts';
 
 export const merge = operation({
@@ -30,7 +30,9 @@ export const merge = operation({
       hunks: 'it reads a file of this machine, or stdin, which the protocol has',
       patch: reasons.terminal,
     },
+    defaults: { refuseRuns: true },
     asks: {
+      refuseRuns: runsAsk,
       noVerify: reasons.noVerify,
       allowSecrets: reasons.allowSecrets,
     },

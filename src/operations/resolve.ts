@@ -20,7 +20,7 @@ import type { Workplace } from '../environment/workplace.ts';
 import { type Context, flag, nameArgument, operation, type Style } from './operation.ts';
 import { type ResolutionView, renderResolution, resolutionView } from './resolution-view.ts';
 import { refuseRunsFlag, tellRuns } from './tell-runs.ts';
-import { reasons } from './tool.ts';
+import { reasons, runsAsk } from './tool.ts';
 import { type RunsView, runsView, safe, sayResolved, short } from './views.ts';
 
 const modes = ['continue', 'abort', 'remembered', 'forget'] as const;
@@ -36,7 +36,9 @@ export const resolve = operation({
     idempotent: false,
     openWorld: true,
     bindable: false,
+    defaults: { refuseRuns: true },
     asks: {
+      refuseRuns: runsAsk,
       noVerify: reasons.noVerify,
     },
   },

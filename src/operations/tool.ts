@@ -20,6 +20,8 @@ export interface OfferedTool<Key extends string> {
   readonly others?: readonly Key[];
   /** Inputs that agents do not have, and why. */
   readonly without?: Partial<Readonly<Record<Key, string>>>;
+  /** What is meant where an agent leaves an input out, if that is not what it means elsewhere. */
+  readonly defaults?: Partial<Readonly<Record<Key, unknown>>>;
   /** Inputs that a person has to agree to each time, and why. */
   readonly asks?: Partial<Readonly<Record<Key, Ask>>>;
 }
@@ -39,6 +41,13 @@ export function whyAsked(ask: Ask, value: unknown): string | undefined {
   const given = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
   return given ? ask : undefined;
 }
+
+/** What an agent changed does not get to run on the host because the agent merged it. */
+export const runsAsk: Ask = {
+  why: 'what runs on the host or in CI after the merge may be among it',
+  called: 'refuseRuns: false',
+  unless: (refuseRuns) => refuseRuns === true,
+};
 
 /** Why, of inputs that several operations take. */
 export const reasons = {

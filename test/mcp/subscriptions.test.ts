@@ -3,14 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { type Connected, connect, type Era, lines, scene } from './support.ts';
+import { connect, lines, scene } from './support.ts';
 
 const conflictsOfFirst = 'coppice://environments/e-1/conflicts';
-
-async function subscribe({ client }: Connected, era: Era, uri: string): Promise<void> {
-  if (era === 'legacy') await client.subscribeResource({ uri });
-  else await client.listen({ resourceSubscriptions: [uri] });
-}
 
 async function two(daemon: 'off' | 'auto') {
   const { repository, cli } = scene({ daemon });
@@ -22,10 +17,9 @@ async function two(daemon: 'off' | 'auto') {
 }
 
 it('hears of conflicts that form and go away through checkpoints', async () => {
-  const era = 'modern';
   const { repository, cli, write } = await two('auto');
-  const connected = await connect(repository, cli, { era });
-  await subscribe(connected, era, conflictsOfFirst);
+  const connected = await connect(repository, cli, { era: 'modern' });
+  await connected.client.listen({ resourceSubscriptions: [conflictsOfFirst] });
   write(0, lines({ 3: 'one' }));
   await eventually(async () => repository.git('log', '-1', '--format=%s', 'coppice/e-1').includes('src/a.ts'));
   expect(connected.updated).toEqual([]);
@@ -56,7 +50,7 @@ it('hears of conflicts that form and go away through checkpoints', async () => {
 it('hears of them later without a daemon', async () => {
   const { repository, cli, write } = await two('off');
   const connected = await connect(repository, cli);
-  await subscribe(connected, 'legacy', conflictsOfFirst);
+  await connected.client.subscribeResource({ uri: conflictsOfFirst });
   write(0, lines({ 3: 'one' }));
   write(1, lines({ 3: 'two' }));
   await connected.call('checkpoint', { name: 'e-1' });

@@ -6,8 +6,7 @@ import { type Cli, coppiceIn, entry } from '../support/coppice.ts';
 import { makeRepository, type TestRepository, type TestRepositoryOptions } from '../support/repository.ts';
 
 /** The two generations of the protocol. */
-export const eras = ['legacy', 'modern'] as const;
-export type Era = (typeof eras)[number];
+type Era = 'legacy' | 'modern';
 
 export interface Answer {
   readonly text: string;
@@ -39,7 +38,7 @@ export interface ConnectOptions {
   readonly args?: readonly string[];
   readonly cwd?: string;
   /** What a person answers who is asked; without it nobody can be asked. */
-  readonly person?: 'agrees' | 'refuses' | 'goes away';
+  readonly person?: 'agrees' | 'refuses';
 }
 
 export async function connect(
@@ -71,7 +70,6 @@ export async function connect(
   if (person !== undefined) {
     client.setRequestHandler('elicitation/create', ({ params }) => {
       asked.push(params.message);
-      if (person === 'goes away') return { action: 'cancel' };
       return { action: 'accept', content: { agree: person === 'agrees' } };
     });
   }

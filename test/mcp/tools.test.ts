@@ -38,7 +38,17 @@ describe('what reaches for the machine', () => {
     return Object.keys((operation && factsOf(operation, everything)?.asks) ?? {}).sort();
   };
   it('takes a person', () => {
-    expect(asks('create')).toEqual(['allowHost', 'allowRoot', 'mount', 'network', 'runtime', 'secret', 'secretFile']);
+    expect(asks('create')).toEqual([
+      'allowHost',
+      'allowRoot',
+      'mount',
+      'network',
+      'runtime',
+      'secret',
+      'secretFile',
+      'withChanges',
+    ]);
+    for (const name of ['merge', 'apply', 'land', 'resolve']) expect(asks(name)).toContain('refuseRuns');
     expect(asks('exec')).toEqual(['secret', 'secretFile']);
     expect(asks('start')).toEqual(['allowHost', 'network']);
     expect(asks('remove')).toEqual(['force']);

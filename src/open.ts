@@ -149,6 +149,7 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
       (await import('./config/secrets.ts')).resolveSecret(name, reference, surroundings),
     rememberSecrets: async (values) =>
       (await import('./config/fingerprint-file.ts')).rememberSecrets(fingerprints, values),
+    hostMask: async () => (await import('./config/fingerprint-file.ts')).hostMask(fingerprints),
     buildBaseImage,
     async sieve(hold) {
       const { sieveFor } = await import('./git/leaks/sieve.ts');

@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { type Fingerprints, fingerprintsOf, fingerprintsSchema } from '../domain/fingerprints.ts';
+import { type Fingerprints, fingerprintsOf, fingerprintsSchema, openHostMask } from '../domain/fingerprints.ts';
 import { ifPresent } from '../platform/errno.ts';
 import { withLock } from '../platform/lock.ts';
 import { replaceFile } from '../platform/replace-file.ts';
@@ -25,6 +25,12 @@ export async function rememberSecrets(file: string, values: readonly Buffer[]): 
     }
     await replaceFile(file, `${JSON.stringify({ ...kept, secrets: [...known.values()].slice(-most) })}\n`);
   });
+}
+
+/** For host names that were denied; nothing to hide where nothing was given. */
+export async function hostMask(file: string): Promise<(host: string) => string> {
+  const known = await read(file);
+  return known === undefined ? (host) => host : openHostMask(known);
 }
 
 function idOf(secret: Fingerprints['secrets'][number]): string {

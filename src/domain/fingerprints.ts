@@ -5,7 +5,8 @@
  */
 import { createHmac } from 'node:crypto';
 import * as z from 'zod/mini';
-import { formsOf } from './secret-forms.ts';
+import { isCut } from './denied-host.ts';
+import { formsOf, hostFormsOf } from './secret-forms.ts';
 
 export const fingerprintSchema = z.object({
   /** Bytes. */
@@ -16,6 +17,8 @@ export const fingerprintSchema = z.object({
   digest: z.string(),
   /** Of the value itself or a line of it, not of an encoding. */
   plain: z.boolean(),
+  /** Of a form for the names of hosts alone: too common a text, perhaps, for files. */
+  host: z.optional(z.boolean()),
 });
 export type Fingerprint = z.infer<typeof fingerprintSchema>;
 
@@ -34,12 +37,15 @@ const window = 16;
 /** Empty for a value that is too short to be looked for. */
 export function fingerprintsOf(key: Buffer, value: Buffer): readonly Fingerprint[] {
   const base = baseOf(key);
-  return formsOf(value).map(({ bytes, plain }) => ({
+  const print = (bytes: Buffer) => ({
     length: bytes.length,
     hash: hashOf(bytes.subarray(0, window), base),
     digest: digestOf(key, bytes),
-    plain,
-  }));
+  });
+  return [
+    ...formsOf(value).map(({ bytes, plain }) => ({ ...print(bytes), plain })),
+    ...hostFormsOf(value).map((bytes) => ({ ...print(bytes), plain: false, host: true })),
+  ];
 }
 
 export interface Found {
@@ -55,7 +61,7 @@ const largestWhole = 2 ** 20;
 export function openFingerprintSearch({ key: keyText, secrets }: Fingerprints): (content: Buffer) => readonly Found[] {
   const key = Buffer.from(keyText, 'hex');
   const base = baseOf(key);
-  const all = secrets.flat();
+  const all = secrets.flat().filter(({ host }) => host !== true);
   const every = byWindow(all);
   const plain = byWindow(all.filter((each) => each.plain));
   return (content) => {
@@ -70,6 +76,33 @@ export function openFingerprintSearch({ key: keyText, secrets }: Fingerprints): 
     }
     return [...found.values()];
   };
+}
+
+/** Writes stars over the secrets in a host name, as `deniedHost` has it: in upper case or not, and where it was cut. */
+export function openHostMask({ key: keyText, secrets }: Fingerprints): (host: string) => string {
+  const key = Buffer.from(keyText, 'hex');
+  const base = baseOf(key);
+  const every = byWindow(secrets.flat());
+  return (host) => {
+    const bytes = Buffer.from(host, 'latin1');
+    const isHidden = new Array<boolean>(bytes.length).fill(false);
+    for (const [size, wanted] of every) {
+      scan(bytes, { size, wanted, base }, (index, candidates) => {
+        for (const { length, digest } of candidates) {
+          const end = index + length;
+          const fits = end <= bytes.length && digestOf(key, bytes.subarray(index, end)) === digest;
+          // Of one that was cut off, the hash of its first bytes is all there is to compare.
+          if (fits || (end > bytes.length && isCut(host))) isHidden.fill(true, index, Math.min(end, bytes.length));
+        }
+      });
+    }
+    return [...host].map((character, at) => starred(character, isHidden, at)).join('');
+  };
+}
+
+function starred(character: string, isHidden: readonly boolean[], at: number): string {
+  if (isHidden[at] !== true) return character;
+  return isHidden[at - 1] === true ? '' : '***';
 }
 
 interface Wanted {

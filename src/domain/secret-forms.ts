@@ -3,6 +3,8 @@
  * Not known are what somebody encrypts, compresses, splits or reverses on purpose. Pure.
  */
 
+import { plainName } from './denied-host.ts';
+
 /** Bytes. A shorter text would be found everywhere; it is neither masked nor looked for. */
 export const shortestForm = 6;
 /** Where base64(1), PEM and MIME break their lines. */
@@ -33,6 +35,14 @@ export function formsOf(given: Buffer): readonly SecretForm[] {
   }
   for (const key of plain.keys()) encoded.delete(key);
   return [...plain.values(), ...encoded.values()];
+}
+
+/** The further forms that a secret has where it is put into the name of a host: what is told of one has plain characters only. */
+export function hostFormsOf(given: Buffer): readonly Buffer[] {
+  const forms = formsOf(given).map(({ bytes }) => bytes.toString('latin1'));
+  const known = new Set(forms);
+  const further = forms.map(plainName).flatMap((text) => [text, text.toLowerCase()]);
+  return [...new Set(further)].filter((text) => !known.has(text)).map((text) => Buffer.from(text, 'latin1'));
 }
 
 /** Without what surrounds a line: terminals and editors change it. */

@@ -74,7 +74,7 @@ export async function execInside(
   if (environment.at.outside !== undefined) await bringInOutside(workplace, environment);
   // It must not be put down to this command.
   const checkpointer = await saveEdits(workplace, environment);
-  const deniedBefore = await denialsOf(environment, runtime, container);
+  const deniedBefore = await denialsOf(workplace, environment, runtime, container);
   const secrets = [...(options.withoutSecrets ? [] : access.secrets), ...(options.secrets ?? [])];
   const recipient = { runtime, containerId: container.id, root: options.root ?? false };
   const delivery = await deliverSecrets(workplace, latestOf(secrets), recipient);
@@ -127,7 +127,7 @@ export async function execInside(
     held: after.held,
     leaks: await findLeaks(workplace, after.environment),
     notImported: after.notImported,
-    denied: deniedBetween(deniedBefore, await denialsOf(environment, runtime, container)),
+    denied: deniedBetween(deniedBefore, await denialsOf(workplace, environment, runtime, container)),
   };
 }
 

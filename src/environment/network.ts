@@ -111,13 +111,18 @@ export async function recordNetwork(
   return { ...environment, record, at: { ...environment.at, record: at } };
 }
 
-/** What was denied since its gateway was started. */
+/** What was denied since its gateway was started, without secrets that were put into the names. */
 export async function denialsOf(
+  workplace: Workplace,
   { record }: Environment,
   runtime: Runtime,
   container: Pick<Container, 'id'>,
 ): Promise<Denials> {
-  return modeOf(record.spec.network) === 'allowlist' ? runtime.denied(container.id) : noDenials;
+  if (modeOf(record.spec.network) !== 'allowlist') return noDenials;
+  const { total, recent } = await runtime.denied(container.id);
+  if (recent.length === 0) return { total, recent };
+  const hide = await workplace.hostMask();
+  return { total, recent: recent.map((denial) => ({ ...denial, host: hide(denial.host) })) };
 }
 
 /** What was denied in between, with the counts of that time. */

@@ -24,7 +24,7 @@ export async function runSetup(
   const command = delivery.wrap(['sh', '-c', setup]);
   const done = await runInside(runtime, container.id, command, { timeoutSeconds: setupTimeoutSeconds });
   await delivery.clear();
-  const { total } = await denialsOf(environment, runtime, container);
+  const { total } = await denialsOf(workplace, environment, runtime, container);
   if (total > 0) report(`The allowlist denied ${total} requests: \`coppice status ${environment.name}\` lists them.`);
   if (done.status === 0) return 'ready';
   const said = delivery.masking.text(`${done.stdout}${done.stderr}`).trim().split('\n').slice(-20).join('\n');

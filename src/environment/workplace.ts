@@ -146,6 +146,8 @@ export interface Workplace {
   resolveSecret(name: string, reference: SecretReference): Promise<Buffer>;
   /** From then on every process holds back files with one of these values: only fingerprints are kept. */
   rememberSecrets(values: readonly Buffer[]): Promise<void>;
+  /** Hides values that were given in the name of a host that was denied. */
+  hostMask(): Promise<(host: string) => string>;
   /** An image made from this machine's own programs, for the engine that answers; its reference. */
   buildBaseImage(report: Report): Promise<string>;
   /** What of the user's uncommitted changes stays behind. */

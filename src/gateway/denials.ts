@@ -1,9 +1,9 @@
 /** Remembers what was denied: bounded, and told to the outside soon but not too often. */
+import { deniedHost } from '../domain/denied-host.ts';
 import type { Denial, DenialReason, Denials } from '../domain/network.ts';
 
-/** How many are kept, and how long a host name may be: all of it has to fit into one line of a container's log (16 KiB). */
+/** How many are kept: all of it has to fit into one line of a container's log (16 KiB). */
 const most = 60;
-const longestHost = 80;
 
 /** Milliseconds in which further ones are gathered. */
 const gathering = 40;
@@ -23,7 +23,7 @@ export function denialLog(tell: (denials: Denials) => void, now: () => Date = ()
   };
   return {
     add(given, port, reason) {
-      const host = printable(given);
+      const host = deniedHost(given);
       const key = `${host} ${port} ${reason}`;
       const before = kept.get(key);
       const last = now().toISOString();
@@ -36,10 +36,4 @@ export function denialLog(tell: (denials: Denials) => void, now: () => Date = ()
       gathered = true;
     },
   };
-}
-
-/** Whoever was denied chose the name: only plain characters go on. */
-function printable(host: string): string {
-  const plain = host.replace(/[^\x21\x23-\x5b\x5d-\x7e]/g, '?');
-  return plain.length <= longestHost ? plain : `${plain.slice(0, longestHost - 3)}...`;
 }

@@ -55,7 +55,9 @@ export const status = operation({
     const container = containers.of(environment);
     const runtime = await workplace.runtime(environment.record.spec.runtime);
     const denied =
-      container === undefined || container === 'unknown' ? noDenials : await denialsOf(environment, runtime, container);
+      container === undefined || container === 'unknown'
+        ? noDenials
+        : await denialsOf(workplace, environment, runtime, container);
     return {
       ...environmentView(environment),
       state: stateOf(environment, container),

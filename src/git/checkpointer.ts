@@ -93,6 +93,8 @@ export interface Checkpointer {
   directories(): Promise<readonly (BytePath | '')[]>;
   /** Whether the path is ignored (and not tracked), by the rules last read. */
   isIgnored(path: BytePath, directory: boolean): boolean;
+  /** Whether a submodule is recorded there or above. */
+  isInSubmodule(path: BytePath): boolean;
   /** Whether those rules ignore a file there, tracked or not. */
   ignores(path: BytePath): boolean;
   /** Persists the stat cache and releases what is held open. */

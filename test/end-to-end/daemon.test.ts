@@ -1,17 +1,20 @@
 /** The daemon as a user meets it: started by create, committing what is written, telling what it does. */
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { coppiceIn } from '../support/coppice.ts';
 import { hangs } from '../support/eventually.ts';
-import { makeRepository } from '../support/repository.ts';
+import { makeRepository, type TestRepository } from '../support/repository.ts';
 
 /** Asks again until it does not throw. */
 const eventually = <Answer>(ask: () => Answer | Promise<Answer>) => vi.waitFor(ask, { timeout: hangs, interval: 25 });
 
-async function setUp() {
-  const repository = makeRepository({ files: { 'a.txt': 'a\n', '.gitignore': 'build/\n' } });
+function setUp() {
+  return daemonFor(makeRepository({ files: { 'a.txt': 'a\n', '.gitignore': 'build/\n' } }));
+}
+
+async function daemonFor(repository: TestRepository) {
   const cli = coppiceIn(repository, { settings: { daemon: 'auto' } });
   onTestFinished(async () => {
     await cli.run(['remove', '-f', 'one']);
@@ -44,6 +47,26 @@ describe('the daemon', () => {
     appendFileSync(join(worktree, 'a.txt'), 'more\n');
     await eventually(() => expect(repository.git('show', 'coppice/one:a.txt')).toBe('a\nmore'));
     expect(repository.git('ls-tree', '-r', '--name-only', 'coppice/one')).not.toContain('build');
+  });
+
+  it('saves what is written in a submodule, without being asked', async () => {
+    const repository = makeRepository();
+    const library = join(repository.directory, 'library');
+    mkdirSync(library);
+    repository.gitIn(library, 'init', '-q', '-b', 'main');
+    writeFileSync(join(library, 'lib.txt'), 'l\n');
+    repository.gitIn(library, 'add', '.');
+    repository.gitIn(library, 'commit', '-q', '-m', 'lib');
+    repository.git('-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', library, 'vendor/lib');
+    repository.git('commit', '-q', '-m', 'with submodule');
+    const { worktree } = await daemonFor(repository);
+    const [files = ''] = repository.git('for-each-ref', '--format=%(refname)', 'refs/coppice/one/modules').split('\n');
+    for (const name of ['new.txt', 'deep/er/newer.txt']) {
+      mkdirSync(dirname(join(worktree, 'vendor/lib', name)), { recursive: true });
+      writeFileSync(join(worktree, 'vendor/lib', name), `${name}\n`);
+      await eventually(() => expect(repository.git('show', `${files}:${name}`)).toBe(name));
+    }
+    expect(repository.git('log', '--format=%s', 'coppice/one')).not.toContain('new');
   });
 
   it('brings a commit made inside out, while the command that made it still runs', async () => {

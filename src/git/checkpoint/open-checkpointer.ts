@@ -212,6 +212,7 @@ export async function openCheckpointer(
         return state.directories();
       }),
     isIgnored,
+    isInSubmodule: (path) => trackedEntry(trees, root, path.split('/'))?.mode === '160000',
     ignores: (path) => rulesIgnore(path.split('/'), false),
     close: () =>
       inTurn(async () => {

@@ -4,13 +4,14 @@ import { parseAllowEntry } from '../domain/allowlist.ts';
 import { CoppiceError } from '../domain/error.ts';
 import { type NetworkMode, networkModes } from '../domain/network.ts';
 import { runtimeKinds, type Spec } from '../domain/spec.ts';
-import { createEnvironment } from '../environment/create.ts';
+import { type Created, createEnvironment } from '../environment/create.ts';
 import { listEnvironments } from '../environment/find.ts';
 import { sweepInterrupted } from '../environment/interrupted.ts';
 import { parseMount } from './mount-options.ts';
 import { describeNetwork, networkView } from './network-view.ts';
 import { flag, operation, type Style } from './operation.ts';
 import { parseSecrets, secretFacts, secretFileFacts } from './secret-options.ts';
+import { type Each, eachOf, moreNames, namesOf, oneCallEach, renderEach, statusOfEach } from './several.ts';
 import { reasons } from './tool.ts';
 import { environmentView, type HeldView, heldView, renderHeld, safe, short } from './views.ts';
 
@@ -25,6 +26,7 @@ export const create = operation({
     idempotent: false,
     openWorld: true,
     bindable: false,
+    without: { more: oneCallEach },
     asks: {
       runtime: reasons.runtime,
       network: {
@@ -46,6 +48,7 @@ export const create = operation({
       place: 'argument',
       value: 'NAME',
     }),
+    more: moreNames('Others to make as well, alike.'),
     from: flag(z.optional(z.string()), { help: 'The commit to start from. Default: HEAD.', value: 'REV' }),
     target: flag(z.optional(z.string()), {
       help: 'The branch the work is meant to go back to. Default: the one checked out.',
@@ -99,42 +102,55 @@ export const create = operation({
       flags: specOf(input, context.surroundings.cwd),
       confirm: context.confirm,
     };
-    const created = [];
-    for (const name of namesFor(input.name, input.count)) {
-      created.push(await createEnvironment(workplace, { ...request, name }, context.report, context.signal));
-    }
+    const results = await eachOf(namesFor(input), async (name) =>
+      createdView(await createEnvironment(workplace, { ...request, name }, context.report, context.signal)),
+    );
     return {
-      environments: created.map(({ environment, timings, left }) => ({
-        ...environmentView(environment),
-        stage: environment.record.stage,
-        network: networkView(environment.record.spec.network),
-        notCarried: heldView(left),
-        milliseconds: {
-          files: Math.round(timings.files),
-          git: Math.round(timings.git),
-          container: Math.round(timings.container),
-          total: Math.round(timings.total),
-        },
-      })),
+      environments: results.flatMap((each) => (each.error === null ? [withoutError(each)] : [])),
+      refused: results.flatMap((each) => (each.error === null ? [] : [{ name: each.name, error: each.error }])),
     };
   },
-  render: ({ environments }, style) =>
-    environments
-      .map((each) =>
-        [
-          `${style.bold(each.name)}  ${style.dim(`${(each.milliseconds.total / 1000).toFixed(2)} s`)}${
-            each.stage === 'setup-failed' ? `  ${style.red('setup failed')}` : ''
-          }`,
-          `  branch    ${each.branch}, from ${short(each.base)}${each.target === null ? '' : `, back to ${each.target}`}`,
-          `  worktree  ${each.worktree}`,
-          `  runs in   ${each.runtime}${each.image === null ? '' : ` (${safe(each.image)})`}`,
-          ...(each.network.mode === 'open' ? [] : [`  network   ${describeNetwork(each.network)}`]),
-          ...notCarried(each.notCarried, style),
-        ].join('\n'),
-      )
-      .join('\n'),
-  exitStatus: ({ environments }) => (environments.some(({ stage }) => stage === 'setup-failed') ? 1 : 0),
+  render: ({ environments, refused }, style) => {
+    const all: readonly Each<Made>[] = [...environments.map((each) => ({ ...each, error: null })), ...refused];
+    return renderEach(all, (each) => createdText(each, style), 'made', style);
+  },
+  exitStatus: ({ environments, refused }) =>
+    statusOfEach(refused) || (environments.some(({ stage }) => stage === 'setup-failed') ? 1 : 0),
 });
+
+type Made = ReturnType<typeof createdView>;
+
+function createdView({ environment, timings, left }: Created) {
+  return {
+    ...environmentView(environment),
+    stage: environment.record.stage,
+    network: networkView(environment.record.spec.network),
+    notCarried: heldView(left),
+    milliseconds: {
+      files: Math.round(timings.files),
+      git: Math.round(timings.git),
+      container: Math.round(timings.container),
+      total: Math.round(timings.total),
+    },
+  };
+}
+
+function withoutError<View extends object>({ error: _none, ...view }: View & { readonly error: null }) {
+  return view;
+}
+
+function createdText(each: Made, style: Style): string {
+  return [
+    `${style.bold(each.name)}  ${style.dim(`${(each.milliseconds.total / 1000).toFixed(2)} s`)}${
+      each.stage === 'setup-failed' ? `  ${style.red('setup failed')}` : ''
+    }`,
+    `  branch    ${each.branch}, from ${short(each.base)}${each.target === null ? '' : `, back to ${each.target}`}`,
+    `  worktree  ${each.worktree}`,
+    `  runs in   ${each.runtime}${each.image === null ? '' : ` (${safe(each.image)})`}`,
+    ...(each.network.mode === 'open' ? [] : [`  network   ${describeNetwork(each.network)}`]),
+    ...notCarried(each.notCarried, style),
+  ].join('\n');
+}
 
 /** They are where they were, in the checkout; the environment has what was committed of them. */
 function notCarried(held: HeldView, style: Style): readonly string[] {
@@ -142,9 +158,20 @@ function notCarried(held: HeldView, style: Style): readonly string[] {
   return ['  not carried along, and left in the checkout:', renderHeld(held, style)];
 }
 
-function namesFor(name: string | undefined, count: number): readonly (string | undefined)[] {
-  if (count === 1) return [name];
+function namesFor({ name, more, count }: NameFlags): readonly (string | undefined)[] {
+  if (count === 1) return namesOf(name, more);
+  if (more !== undefined) {
+    throw new CoppiceError('usage', 'options-clash', '--count goes with one NAME.', {
+      hint: 'Give the names, or one and how many of it.',
+    });
+  }
   return Array.from({ length: count }, (_, index) => (name === undefined ? undefined : `${name}-${index + 1}`));
+}
+
+interface NameFlags {
+  readonly name?: string | undefined;
+  readonly more?: readonly string[] | undefined;
+  readonly count: number;
 }
 
 interface SpecFlags {

@@ -9,14 +9,15 @@ import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { tellLeftOut } from '../environment/left-out.ts';
 import { dismantle, isMaterialized, materialize } from '../environment/materialize.ts';
-import { changedNetwork, changeNetwork, recordNetwork } from '../environment/network.ts';
+import { changedNetwork, changeNetwork, type NetworkChange, recordNetwork } from '../environment/network.ts';
 import { putInside } from '../environment/put-inside.ts';
 import { waitUntilReady } from '../environment/ready.ts';
 import { setAside } from '../environment/remove.ts';
 import type { Report, Workplace } from '../environment/workplace.ts';
 import { ifPresent } from '../platform/errno.ts';
 import { describeNetwork, networkView } from './network-view.ts';
-import { flag, nameArgument, operation } from './operation.ts';
+import { type Context, flag, nameArgument, operation } from './operation.ts';
+import { eachOf, moreNames, namesOf, oneCallEach, renderEach, statusOfEach } from './several.ts';
 
 export const start = operation({
   name: 'start',
@@ -29,6 +30,7 @@ export const start = operation({
     idempotent: true,
     openWorld: true,
     bindable: true,
+    without: { more: oneCallEach },
     asks: {
       network: {
         why: 'more than nothing may be more than your settings give',
@@ -37,9 +39,10 @@ export const start = operation({
       allowHost: 'it may be more than your settings give',
     },
   },
-  version: 1,
+  version: 2,
   input: z.strictObject({
     name: nameArgument(),
+    more: moreNames('Others to start as well.'),
     network: flag(z.optional(z.enum(networkModes)), {
       help: 'From now on it may reach everything, only the hosts it lists, or nothing.',
       value: 'MODE',
@@ -53,48 +56,56 @@ export const start = operation({
       value: 'HOST',
     }),
   }),
-  async run(context, { name, network: mode, allowHost: allow, denyHost: deny }) {
-    const workplace = await context.workplace();
-    const found = await waitUntilReady(workplace, await findEnvironment(workplace, name), context.signal);
-    await requireApprovedEnvironment(workplace, found, context.confirm);
-    const runtime = await workplace.runtime(found.record.spec.runtime);
-    const { image } = found.record.spec;
-    if (image !== null) await runtime.prepareImage(image, ({ message }) => context.report(message));
-    const fresh = !isMaterialized(found);
-    // A record that came with a fetch is somebody else's word.
-    const before = fresh ? bounded(workplace, found, context.report) : found.record.spec.network;
-    const wanted = changedNetwork(found.name, before, { mode, allow, deny });
-    const environment = await (fresh ? recordNetwork : changeNetwork)(workplace, found, wanted);
-    if (fresh) {
-      // Where its directory was deleted by hand, a container over what is gone and a registration are left. Files without
-      // the mark of a whole environment are of a making that was cut short, most likely: kept all the same.
-      if (await hasFiles(environment.directories.tree)) {
-        const left = await setAside(workplace, environment, environment.directories.root);
-        context.report(`An incomplete worktree was there; it is kept at ${left}.`);
-      }
-      await dismantle(workplace, environment);
-      try {
-        tellLeftOut(await materialize(workplace, environment, runtime), context.report);
-        await putInside(workplace, environment, context.report);
-      } catch (error) {
-        await dismantle(workplace, environment);
-        throw error;
-      }
-    } else await ensureRunning(workplace, environment);
-    await bringInOutside(workplace, environment);
-    await workplace.daemon.notice(workplace.repository, environment.name);
-    return {
-      name: environment.name as string,
-      worktree: environment.directories.tree,
-      fresh,
-      network: networkView(environment.record.spec.network),
-    };
+  async run(context, { name, more, network: mode, allowHost: allow, denyHost: deny }) {
+    const change = { mode, allow, deny };
+    return { environments: await eachOf(namesOf(name, more), (each) => startOne(context, each, change)) };
   },
-  render({ name, worktree, fresh, network }) {
-    const reach = network.mode === 'open' ? '' : `, network ${describeNetwork(network)}`;
-    return `${name} is running${fresh ? `, checked out at ${worktree}` : ''}${reach}`;
-  },
+  render: ({ environments }, style) => renderEach(environments, startedText, 'running', style),
+  exitStatus: ({ environments }) => statusOfEach(environments),
 });
+
+async function startOne(context: Context, name: string | undefined, change: NetworkChange) {
+  const workplace = await context.workplace();
+  const found = await waitUntilReady(workplace, await findEnvironment(workplace, name), context.signal);
+  await requireApprovedEnvironment(workplace, found, context.confirm);
+  const runtime = await workplace.runtime(found.record.spec.runtime);
+  const { image } = found.record.spec;
+  if (image !== null) await runtime.prepareImage(image, ({ message }) => context.report(message));
+  const fresh = !isMaterialized(found);
+  // A record that came with a fetch is somebody else's word.
+  const before = fresh ? bounded(workplace, found, context.report) : found.record.spec.network;
+  const wanted = changedNetwork(found.name, before, change);
+  const environment = await (fresh ? recordNetwork : changeNetwork)(workplace, found, wanted);
+  if (fresh) {
+    // Where its directory was deleted by hand, a container over what is gone and a registration are left. Files without
+    // the mark of a whole environment are of a making that was cut short, most likely: kept all the same.
+    if (await hasFiles(environment.directories.tree)) {
+      const left = await setAside(workplace, environment, environment.directories.root);
+      context.report(`An incomplete worktree was there; it is kept at ${left}.`);
+    }
+    await dismantle(workplace, environment);
+    try {
+      tellLeftOut(await materialize(workplace, environment, runtime), context.report);
+      await putInside(workplace, environment, context.report);
+    } catch (error) {
+      await dismantle(workplace, environment);
+      throw error;
+    }
+  } else await ensureRunning(workplace, environment);
+  await bringInOutside(workplace, environment);
+  await workplace.daemon.notice(workplace.repository, environment.name);
+  return {
+    name: environment.name as string,
+    worktree: environment.directories.tree,
+    fresh,
+    network: networkView(environment.record.spec.network),
+  };
+}
+
+function startedText({ name, worktree, fresh, network }: Awaited<ReturnType<typeof startOne>>): string {
+  const reach = network.mode === 'open' ? '' : `, network ${describeNetwork(network)}`;
+  return `${name} is running${fresh ? `, checked out at ${worktree}` : ''}${reach}`;
+}
 
 function bounded(workplace: Workplace, { name, record }: Environment, report: Report): Network {
   const { network, leftOut } = workplace.boundNetwork(record.spec.network);

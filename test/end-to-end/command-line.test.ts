@@ -42,6 +42,33 @@ describe('help', () => {
   });
 });
 
+describe('several names', () => {
+  it('are done one by one: what is refused is told, with its status, and the others are done', async () => {
+    const { repository, cli } = setUp();
+    repository.git('branch', 'coppice/b');
+    const made = await cli.run(['create', 'a', 'b', 'c', 'a', '--runtime', 'sandbox']);
+    expect(made.status).toBe(6);
+    expect(made.stdout).toMatch(/^a {2}.*\nc {2}.*\nb: The name b is taken.*\n {2}hint: .*\n2 made, 1 failure\n$/s);
+    await cli.run(['exec', 'c', '--', 'sh', '-c', 'echo work > work']);
+    const { stdout } = await cli.run(['stop', 'a', 'c', 'nobody'], {});
+    expect(stdout).toMatch(/^a is stopped\nc is stopped\nnobody: There is no environment named nobody/);
+    expect((await cli.run(['start', 'a', 'c'])).stdout).toBe('a is running\nc is running\n');
+    const { status, stdout: removed } = await cli.run(['remove', 'c', 'a', '--json']);
+    expect(status).toBe(6);
+    expect(JSON.parse(removed)).toMatchObject({
+      schema: 'coppice.remove/2',
+      environments: [
+        { name: 'c', error: { code: 'unmerged-work', kind: 'refused' } },
+        { name: 'a', trash: expect.any(String), error: null },
+      ],
+    });
+    const clash = await cli.json<Failure & Record<string, unknown>>(['create', 'x', 'y', '--count', '2'], {
+      allow: [2],
+    });
+    expect(clash.error.code).toBe('options-clash');
+  });
+});
+
 describe('errors', () => {
   it.each([
     ['no repository', ['list'], 3, 'not-a-repository'],

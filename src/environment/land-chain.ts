@@ -4,7 +4,7 @@ import type { EnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import { type RefName, shortName } from '../domain/ref-name.ts';
-import type { ChainConflict, Conflict } from '../git/merging.ts';
+import type { ChainConflict, Conflict, Foreseen } from '../git/merging.ts';
 import type { CommitInfo } from '../git/repository.ts';
 import { type Candidate, startsOf } from './land-candidates.ts';
 import { isMaterialized } from './materialize.ts';
@@ -191,34 +191,20 @@ export async function whoConflicts(
     { name: shortName(into), commit: before },
     ...links.map(({ name, candidate }) => ({ name: name as string, commit: candidate.environment.at.tip })),
   ];
-  const conflicted: Conflicted[] = [];
-  for (const { candidate, conflicts, output } of left) {
-    const { name, at } = candidate.environment;
-    const met = await whoMeets(workplace, others, at.tip);
-    const [branch] = met.filter((each) => each.name === shortName(into));
-    const wanted = conflicts.map(({ path }) => path).filter((path) => branch?.paths.has(path) !== true);
-    const partners = met.filter((each) => each === branch || wanted.some((path) => each.paths.has(path)));
-    conflicted.push({ name, with: partners.map((each) => each.name), conflicts, output });
-  }
-  return conflicted;
+  const pairs = left.flatMap(({ candidate }) =>
+    others.map(({ commit }) => ({ ours: commit, theirs: candidate.environment.at.tip })),
+  );
+  const foreseen = await workplace.merging.foresee(pairs);
+  return left.map(({ candidate, conflicts, output }, index) => {
+    const [withBranch, ...withOthers] = foreseen.slice(index * others.length, (index + 1) * others.length).map(pathsOf);
+    const wanted = conflicts.map(({ path }) => path).filter((path) => withBranch?.has(path) !== true);
+    const met = others.filter((_, at) =>
+      at === 0 ? withBranch?.size : wanted.some((path) => withOthers[at - 1]?.has(path)),
+    );
+    return { name: candidate.environment.name, with: met.map(({ name }) => name), conflicts, output };
+  });
 }
 
-async function whoMeets(
-  { merging }: Workplace,
-  others: readonly { readonly name: string; readonly commit: Oid }[],
-  tip: Oid,
-) {
-  const pairs = others.map(({ commit }) => ({ ours: commit, theirs: tip }));
-  const apart = await merging.apart(pairs);
-  const asked = others.filter((_, index) => apart[index] !== true);
-  const met: { readonly name: string; readonly paths: ReadonlySet<BytePath> }[] = [];
-  let index = 0;
-  const open = asked.map(({ commit }) => ({ ours: commit, theirs: tip }));
-  for await (const outcome of merging.mergeAll(open, { keep: false })) {
-    const other = asked[index];
-    index += 1;
-    if (outcome.kind !== 'conflict' || other === undefined) continue;
-    met.push({ name: other.name, paths: new Set(outcome.conflicts.map(({ path }) => path)) });
-  }
-  return met;
+function pathsOf(outcome: Foreseen): ReadonlySet<BytePath> {
+  return new Set(outcome.kind === 'conflict' ? outcome.conflicts.map(({ path }) => path) : []);
 }

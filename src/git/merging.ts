@@ -61,6 +61,13 @@ export interface MergePair {
 /** A pair that cannot be merged at all spoils none of the others: `unrelated-histories`, or an object is missing. */
 export type PairOutcome = MergeOutcome | { readonly kind: 'impossible'; readonly error: CoppiceError };
 
+/** What would come of a merge. `from`: the changed paths or files alone told it, or the trees were merged. */
+export type Foreseen = { readonly from: 'paths' | 'files' | 'trees' } & (
+  | { readonly kind: 'clean' }
+  | { readonly kind: 'conflict'; readonly conflicts: readonly Conflict[] }
+  | { readonly kind: 'impossible'; readonly error: CoppiceError }
+);
+
 export interface MergeOptions {
   /** Whether the objects of the resulting tree stay, clean or not. Default true; false is for asking whether it would conflict. */
   readonly keep?: boolean;
@@ -123,10 +130,10 @@ export interface Merging {
    */
   mergeInTurn(start: Oid, turns: readonly Omit<MergePair, 'ours'>[]): Promise<readonly PairOutcome[]>;
   /**
-   * For each pair whether it is certain, from the paths that each side changed, that it merges cleanly. False says nothing:
-   * only `merge` knows then. Remembers what it compared.
+   * What `mergeAll` would find of each pair, with regions, but without the trees: mostly told without merging any. For looking
+   * at many pairs again and again: it remembers what it learned.
    */
-  apart(pairs: readonly Pick<MergePair, 'ours' | 'theirs'>[]): Promise<readonly boolean[]>;
+  foresee(pairs: readonly MergePair[]): Promise<readonly Foreseen[]>;
   /**
    * Merges sides into `start` one after the other, each into what those before made; one that conflicts is left out. Each
    * step is equal to `merge` of that step, with a merge commit by the author; most need no process of their own. The commits

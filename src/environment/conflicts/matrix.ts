@@ -146,19 +146,14 @@ export async function judge(
 ): Promise<{ readonly verdicts: readonly Verdict[]; readonly work: Matrix['work'] }> {
   const known = pairs.map((pair) => cache.get(pair));
   const open = pairs.filter((_, index) => known[index] === undefined);
-  const apart = await merging.apart(open);
-  const found = new Map<MergePair, Verdict>();
-  const toMerge: MergePair[] = [];
-  for (const [index, pair] of open.entries()) {
-    if (apart[index] && pair.base === undefined) found.set(pair, { kind: 'clean' });
-    else toMerge.push(pair);
-  }
-  let merged = 0;
-  for await (const outcome of merging.mergeAll(toMerge, { keep: false, regions: true })) {
-    const pair = toMerge[merged];
-    merged += 1;
-    if (pair !== undefined) found.set(pair, verdictOf(outcome));
-  }
+  const foreseen = await merging.foresee(open);
+  const found = new Map(
+    open.flatMap((pair, index) => {
+      const outcome = foreseen[index];
+      return outcome === undefined ? [] : [[pair, verdictOf(outcome)] as const];
+    }),
+  );
+  const merged = foreseen.filter(({ from }) => from !== 'paths').length;
   await cache.add([...found].map(([pair, verdict]) => ({ pair, verdict })));
   const verdicts = pairs.map((pair, index) => known[index] ?? found.get(pair) ?? unanswered(pair));
   return { verdicts, work: { merged, remembered: pairs.length - open.length } };

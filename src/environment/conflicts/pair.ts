@@ -1,6 +1,6 @@
 /** Two commits that may be merged, and what came of merging them, in a form that can be kept and shown. */
 import { textOf } from '../../domain/byte-path.ts';
-import type { ConflictKind, ConflictRegion, MergePair, PairOutcome } from '../../git/merging.ts';
+import type { ConflictKind, ConflictRegion, Foreseen, MergePair } from '../../git/merging.ts';
 
 export interface ConflictFile {
   readonly path: string;
@@ -15,7 +15,7 @@ export type Verdict =
   /** They cannot be merged at all, and why: their histories share nothing, say. */
   | { readonly kind: 'impossible'; readonly reason: string };
 
-export function verdictOf(outcome: PairOutcome): Verdict {
+export function verdictOf(outcome: Foreseen): Verdict {
   if (outcome.kind === 'clean') return { kind: 'clean' };
   if (outcome.kind === 'impossible') return { kind: 'impossible', reason: outcome.error.message };
   const { conflicts } = outcome;

@@ -8,7 +8,7 @@ import { readObjects } from '../native/cat-file.ts';
 import { directoriesAlong } from '../native/tree-draft.ts';
 
 /** Nothing else in an attributes file changes how contents are merged. */
-const relevant = /merge|binary|conflict-marker-size/;
+export const relevant = /merge|binary|conflict-marker-size/;
 
 /** Attribute files by path, each with its content; null where there is none that matters. */
 export type AttributeFiles = ReadonlyMap<string, Buffer | null>;

@@ -14,9 +14,9 @@ import type { GitCall, HostGit } from '../host-git.ts';
 import type { ChainRequest, ChainSide, ChainStep } from '../merging.ts';
 import { readCommits } from '../native/commits.ts';
 import { durable } from '../native/write-tree.ts';
-import { meet } from './apart.ts';
 import { mergeStep, type TouchedPaths, touchedBetween } from './chain-step.ts';
 import { type ChangedEntries, changedEntries } from './changed-entries.ts';
+import { meet } from './foresee/meetings.ts';
 import { type Lineage, lineagesOf } from './lineage.ts';
 import { type Quarantine, withQuarantine } from './quarantine.ts';
 

@@ -8,6 +8,7 @@ import { type ChangedPaths, isFileMode, noteChange, type TreePair } from './chan
 import { fileMode } from './merge-report.ts';
 
 export interface ChangedEntries extends ChangedPaths {
+  readonly files: ReadonlySet<string>;
   /** What each changed path is after; undefined: gone. */
   readonly edits: ReadonlyMap<BytePath, TreeEntry | undefined>;
 }

@@ -4,9 +4,9 @@ import { hostGit } from '../host-git.ts';
 import type { Merging } from '../merging.ts';
 import type { Repository } from '../repository.ts';
 import { advance } from './advance.ts';
-import { makeApart } from './apart.ts';
 import { applyToCheckout } from './apply.ts';
 import { mergeChain } from './chain.ts';
+import { makeForesee } from './foresee/foresee.ts';
 import { mergeInTurn } from './in-turn.ts';
 import { mergeAll } from './merge-all.ts';
 import { mergeTexts } from './merge-texts.ts';
@@ -32,7 +32,12 @@ export function createMerging(surroundings: Surroundings, repository: Repository
         return outcome;
       }),
     mergeInTurn: (start, turns) => mergeInTurn(git, scratch, start, turns),
-    apart: makeApart(git),
+    foresee: makeForesee({
+      git,
+      objectFormat: repository.objectFormat,
+      scratch,
+      mergeWhole: (pairs) => mergeAll(git, scratch, pairs, { keep: false, regions: true }),
+    }),
     mergeTexts: (base, ours, theirs) => mergeTexts(git, scratch, base, ours, theirs),
     chain: (start, sides, request) =>
       mergeChain({ git, scratch, objectFormat: repository.objectFormat }, start, sides, request),

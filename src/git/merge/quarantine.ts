@@ -9,6 +9,8 @@ import { removeNow } from './remove-now.ts';
 export interface Quarantine {
   /** Holds everything below; private to this user. */
   readonly directory: string;
+  /** Where its objects are. */
+  readonly objects: string;
   /** For git: write here, read from here and from the repository. */
   readonly env: Readonly<Record<string, string>>;
   /** Brings the objects into the repository, except those named. */
@@ -40,6 +42,7 @@ export async function withQuarantine<Result>(
     };
     return await body({
       directory,
+      objects,
       env,
       promote: (except = []) => promote(git, objects, env, (oid) => !except.includes(oid)),
       promoteOnly: (wanted) => promote(git, objects, env, (oid) => wanted.has(oid)),

@@ -9,7 +9,7 @@ import type { Quarantine } from './quarantine.ts';
 import { regionsOf } from './regions.ts';
 
 /** Larger files are not looked into. */
-const largest = 2 * 2 ** 20;
+export const largest = 2 * 2 ** 20;
 
 export async function withRegions(
   git: HostGit,

@@ -95,6 +95,8 @@ export interface Repository {
   /** The commit a person's revision names, or undefined. Never taken as an option. */
   resolveCommit(revision: string): Promise<Oid | undefined>;
   readRef(name: RefName): Promise<Oid | undefined>;
+  /** Those of the names that there are. For asking often: without a process each time. */
+  readRefs(names: readonly RefName[]): Promise<ReadonlyMap<RefName, Oid>>;
   /** Every reference under the prefixes (`refs/coppice/`, or a full name), one process for all. */
   listRefs(...prefixes: readonly string[]): Promise<readonly Ref[]>;
   /**

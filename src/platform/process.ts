@@ -104,6 +104,8 @@ export interface Started {
   readonly extra: ReadonlyMap<number, ChildProcess['stdio'][number]>;
   readonly exit: Promise<number>;
   kill(signal?: NodeJS.Signals): void;
+  /** Whether it keeps this process from ending. It does until told otherwise; when we end, its input does. */
+  keepAwake(wanted: boolean): void;
 }
 
 export interface StartOptions {
@@ -147,9 +149,18 @@ export function start(command: string, args: readonly string[], options: StartOp
         extra,
         exit,
         kill: (name) => void child.kill(name),
+        keepAwake: (wanted) => {
+          for (const each of [child, stdin, stdout, stderr]) setAwake(each, wanted);
+        },
       });
     });
   });
+}
+
+/** Pipes to children are sockets, which the types do not say. */
+function setAwake(each: ChildProcess | Writable | Readable, wanted: boolean): void {
+  if (wanted && 'ref' in each && typeof each.ref === 'function') each.ref();
+  if (!wanted && 'unref' in each && typeof each.unref === 'function') each.unref();
 }
 
 /** A process that outlives this one: the daemon. Its output goes to the open file `log`. */

@@ -109,8 +109,7 @@ async function referencesOf(
   const branches = new Set(environments.flatMap(({ target }) => target ?? []));
   if (branches.size === 0) return new Map();
   const notes = environments.flatMap(({ target, refs }) => (target === undefined ? [] : refs.delivered(target)));
-  const refs = await repository.listRefs(...branches, ...notes);
-  return new Map(refs.map(({ name, oid }) => [name, oid]));
+  return repository.readRefs([...branches, ...notes]);
 }
 
 /** As `merge` would do it: after a squash or a rebase from what was delivered then. */

@@ -25,8 +25,15 @@ export async function openVerdictCache(commonDirectory: string): Promise<Verdict
   const text = (await ifPresent(readFile(file, 'utf8'))) ?? '';
   const lines = new Map(text.split('\n').map((line) => [keyIn(line), line]));
   let size = text.length;
+  // A line is parsed when it is first asked for: whoever lists one environment's conflicts needs few of them.
+  const parsed = new Map<string, Verdict | undefined>();
   return {
-    get: (pair) => parse(lines.get(keyOf(pair))),
+    get(pair) {
+      const line = lines.get(keyOf(pair));
+      if (line === undefined) return undefined;
+      if (!parsed.has(line)) parsed.set(line, parse(line));
+      return parsed.get(line);
+    },
     async add(found) {
       if (found.length === 0) return;
       const fresh = found.map(({ pair, verdict }) => `${keyOf(pair)} ${JSON.stringify(verdict)}`);
@@ -34,6 +41,7 @@ export async function openVerdictCache(commonDirectory: string): Promise<Verdict
       const added = `${fresh.join('\n')}\n`;
       size += added.length;
       // A cache that cannot be written (a full disk, somebody else's repository) only makes the next look slower.
+      if (size > largest) parsed.clear();
       await (size > largest ? rewrite(file, lines) : append(file, added)).catch(onlySystemErrors);
       if (size > largest) size /= 2;
     },
@@ -46,8 +54,7 @@ function keyIn(line: string): string {
 }
 
 /** A line that was cut off by a crash says nothing. */
-function parse(line: string | undefined): Verdict | undefined {
-  if (line === undefined) return undefined;
+function parse(line: string): Verdict | undefined {
   try {
     return JSON.parse(line.slice(line.indexOf(' {') + 1)) as Verdict;
   } catch (error) {

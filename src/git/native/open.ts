@@ -2,6 +2,7 @@
 import { repositoryIdOf } from '../../domain/directories.ts';
 import { parseOid } from '../../domain/oid.ts';
 import type { Surroundings } from '../../platform/surroundings.ts';
+import { openObjectReader } from '../checkpoint/object-reader.ts';
 import { hostGit } from '../host-git.ts';
 import { treeChanges } from '../merge/tree-changes.ts';
 import type { Repository } from '../repository.ts';
@@ -13,7 +14,7 @@ import { discover, requireGit } from './discover.ts';
 import { danglingCommits, formerTips, isIntact } from './intact.ts';
 import { listTree } from './list-tree.ts';
 import { listWorktrees } from './list-worktrees.ts';
-import { listRefs, readHead, readRef, resolveCommit } from './references.ts';
+import { listRefs, readHead, readRef, readRefs, resolveCommit } from './references.ts';
 import { snapshotWorktree } from './snapshot-worktree.ts';
 import { updateReferences } from './update-references.ts';
 import { config, identity } from './user.ts';
@@ -28,6 +29,7 @@ export async function openRepository(surroundings: Surroundings, directory: stri
   const place = await discover(surroundings, directory);
   const { commonDirectory, gitDirectory, worktree, objectFormat } = place;
   const git = hostGit(commonDirectory, surroundings);
+  const reader = openObjectReader(git);
   const user = { directory: commonDirectory, gitDirectory };
   const readBlobsAt: Repository['readBlobsAt'] = async (wanted) => {
     const objects = await readObjects(
@@ -46,6 +48,7 @@ export async function openRepository(surroundings: Surroundings, directory: stri
     head: () => readHead(git, gitDirectory),
     resolveCommit: (revision) => resolveCommit(git, gitDirectory, revision),
     readRef: (name) => readRef(git, name),
+    readRefs: (names) => readRefs(reader, names),
     listRefs: (...prefixes) => listRefs(git, prefixes),
     updateRefs: (updates, reason) => updateReferences(git, objectFormat, updates, reason),
     readCommit: (oid) => readCommit(git, oid),
@@ -75,7 +78,7 @@ export async function openRepository(surroundings: Surroundings, directory: stri
     identity: () => identity(git, user),
     config: (key) => config(git, user, key),
     worktrees: () => listWorktrees(git),
-    // Every process here ends with its answer.
-    close: async () => undefined,
+    // Every other process here ends with its answer.
+    close: () => reader.close(),
   };
 }

@@ -1,6 +1,7 @@
 /** Reads references: one process for any number of them. */
 import { type Oid, parseOid } from '../../domain/oid.ts';
 import { isRefName, parseRefName, type RefName } from '../../domain/ref-name.ts';
+import type { ObjectReader } from '../checkpoint/object-reader.ts';
 import type { HostGit } from '../host-git.ts';
 import type { Head, Ref } from '../repository.ts';
 
@@ -19,6 +20,12 @@ function parseLine(line: string): readonly Ref[] {
 
 export async function readRef(git: HostGit, name: RefName): Promise<Oid | undefined> {
   return (await listRefs(git, [name])).find((ref) => ref.name === name)?.oid;
+}
+
+/** Through a process that stays. */
+export async function readRefs(reader: ObjectReader, names: readonly RefName[]): Promise<ReadonlyMap<RefName, Oid>> {
+  const found = await Promise.all(names.map(async (name) => [name, (await reader.read(name))?.oid] as const));
+  return new Map(found.flatMap(([name, oid]) => (oid === undefined ? [] : [[name, oid] as const])));
 }
 
 /** HEAD of `gitDirectory`, which may be a worktree's. */

@@ -39,6 +39,14 @@ describe.each(['sha1', 'sha256'] as const)('%s', (objectFormat) => {
       { name: 'refs/heads/main', oid: second },
     ]);
     expect(await repository.listRefs('refs/coppice/nothing')).toEqual([]);
+    const names = [ref('a'), ref('b/c'), ref('b'), parseRefName('refs/heads/main')];
+    expect([...(await repository.readRefs(names))]).toEqual([
+      [ref('b/c'), second],
+      ['refs/heads/main', second],
+    ]);
+    await repository.updateRefs([{ name: ref('b/c'), before: second, after: first }], 'three');
+    expect([...(await repository.readRefs(names))][0]).toEqual([ref('b/c'), first]);
+    await repository.close();
   });
 });
 

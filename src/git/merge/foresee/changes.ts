@@ -18,7 +18,7 @@ export interface Changes extends ChangedPaths {
 
 export interface RememberedChanges {
   /** Undefined where a tree is missing. */
-  of(trees: RawTrees, pair: TreePair): Promise<Changes | undefined>;
+  of(pair: TreePair): Promise<Changes | undefined>;
   /** Lets go of the oldest. */
   forget(): void;
 }
@@ -26,11 +26,11 @@ export interface RememberedChanges {
 /** What a process remembers, in paths. */
 const mostPaths = 200_000;
 
-export function rememberChanges(): RememberedChanges {
+export function rememberChanges(trees: RawTrees): RememberedChanges {
   const known = new Map<string, Changes>();
   // Many pairs have a side in common, and ask for it at once.
   const underWay = new Map<string, Promise<Changes | undefined>>();
-  const look = async (trees: RawTrees, pair: TreePair, key: string) => {
+  const look = async (pair: TreePair, key: string) => {
     try {
       const found = await compareTrees(trees, pair);
       if (found !== undefined) known.set(key, found);
@@ -40,7 +40,7 @@ export function rememberChanges(): RememberedChanges {
     }
   };
   return {
-    async of(trees, pair) {
+    async of(pair) {
       const key = `${pair.before} ${pair.after}`;
       const found = known.get(key);
       if (found !== undefined) {
@@ -48,7 +48,7 @@ export function rememberChanges(): RememberedChanges {
         known.set(key, found);
         return found;
       }
-      const work = underWay.get(key) ?? look(trees, pair, key);
+      const work = underWay.get(key) ?? look(pair, key);
       underWay.set(key, work);
       return work;
     },

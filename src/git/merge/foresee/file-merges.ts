@@ -10,13 +10,14 @@ import { type FileVerdict, mergeFiles, type Versions } from './merge-files.ts';
 
 export interface FileMerges {
   /** In order. Undefined where it is not known: git gave up. */
-  of(files: readonly Versions[], reader: ObjectReader): Promise<readonly (FileVerdict | undefined)[]>;
+  of(files: readonly Versions[]): Promise<readonly (FileVerdict | undefined)[]>;
 }
 
 interface Ground {
   readonly git: HostGit;
   readonly format: ObjectFormat;
   readonly scratch: string;
+  readonly reader: ObjectReader;
 }
 
 /** Verdicts a process remembers; half of them go when there are more. */
@@ -27,9 +28,9 @@ const fewest = 100;
 export function rememberFileMerges(ground: Ground): FileMerges {
   const known = new Map<string, FileVerdict>();
   return {
-    async of(files, reader) {
+    async of(files) {
       const open = new Map(files.map((file) => [keyOf(file), file] as const).filter(([key]) => !known.has(key)));
-      for (const [key, verdict] of await mergeNew(ground, open, reader)) known.set(key, verdict);
+      for (const [key, verdict] of await mergeNew(ground, open)) known.set(key, verdict);
       const verdicts = files.map((file) => known.get(keyOf(file)));
       if (known.size > most) for (const key of [...known.keys()].slice(0, most / 2)) known.delete(key);
       return verdicts;
@@ -47,7 +48,7 @@ function nameOf(entry: TreeEntry | undefined): string {
 
 type Keyed = readonly [key: string, file: Versions];
 
-async function mergeNew({ git, format, scratch }: Ground, open: ReadonlyMap<string, Versions>, reader: ObjectReader) {
+async function mergeNew({ git, format, scratch, reader }: Ground, open: ReadonlyMap<string, Versions>) {
   if (open.size === 0) return [];
   const place = await scratchInMemory(scratch);
   return withQuarantine(git, place, async (quarantine) => {

@@ -3,7 +3,7 @@
  * both sides changed, else by merging the trees. Remembers what it learned, so that another checkpoint costs what it brought.
  */
 import type { ObjectFormat } from '../../../domain/oid.ts';
-import { type ObjectReader, openObjectReader } from '../../checkpoint/object-reader.ts';
+import { openObjectReader } from '../../checkpoint/object-reader.ts';
 import type { HostGit } from '../../host-git.ts';
 import type { Conflict, Foreseen, MergePair, PairOutcome } from '../../merging.ts';
 import type { TreePair } from '../changed-paths.ts';
@@ -13,7 +13,7 @@ import { type Bases, openHistory } from './history.ts';
 import { type Meeting, meet, meetingsOf } from './meetings.ts';
 import type { FileVerdict } from './merge-files.ts';
 import { hasOwnRules, rememberPlainPaths } from './plain-paths.ts';
-import { type RawTrees, rememberTrees } from './raw-trees.ts';
+import { rememberTrees } from './raw-trees.ts';
 
 interface Ground {
   readonly git: HostGit;
@@ -27,45 +27,39 @@ interface Ground {
 type Plan = 'apart' | 'whole' | readonly Meeting[];
 
 export function makeForesee({ git, objectFormat, scratch, mergeWhole }: Ground) {
+  const reader = openObjectReader(git);
   const history = openHistory(git);
-  const treesThrough = rememberTrees(objectFormat);
-  const changes = rememberChanges();
-  const plainPathsThrough = rememberPlainPaths();
-  const fileMerges = rememberFileMerges({ git, format: objectFormat, scratch });
+  const trees = rememberTrees(objectFormat, reader);
+  const changes = rememberChanges(trees);
+  const plainPaths = rememberPlainPaths(trees, reader);
+  const fileMerges = rememberFileMerges({ git, format: objectFormat, scratch, reader });
 
-  const planAll = async (pairs: readonly MergePair[], reader: ObjectReader): Promise<readonly Plan[]> => {
+  const planAll = async (pairs: readonly MergePair[]): Promise<readonly Plan[]> => {
     const tips = pairs.flatMap(({ base, ours, theirs }) => (base === undefined ? [ours, theirs] : []));
     if (tips.length === 0) return pairs.map(() => 'whole');
     const bases = await history.bases(tips, reader);
-    const trees = treesThrough(reader);
     const byFile = !(await hasOwnRules(git.commonDirectory));
-    const plans = await Promise.all(pairs.map((pair) => planOf(pair, bases, trees, reader, byFile)));
+    const plans = await Promise.all(pairs.map((pair) => planOf(pair, bases, byFile)));
     changes.forget();
     return plans;
   };
 
-  const planOf = async (
-    pair: MergePair,
-    bases: Bases,
-    trees: RawTrees,
-    reader: ObjectReader,
-    byFile: boolean,
-  ): Promise<Plan> => {
+  const planOf = async (pair: MergePair, bases: Bases, byFile: boolean): Promise<Plan> => {
     const sides = sidesOf(pair, bases);
     if (typeof sides === 'string') return sides;
-    const [left, right] = await Promise.all(sides.map((side) => changes.of(trees, side)));
+    const [left, right] = await Promise.all(sides.map((side) => changes.of(side)));
     if (left === undefined || right === undefined) return 'whole';
     if (!meet(left, right)) return 'apart';
     const meetings = byFile ? meetingsOf(left, right) : undefined;
     if (meetings === undefined) return 'whole';
     const ours = { base: sides[0].before, changes: left };
-    const plain = await Promise.all(meetings.map(({ path }) => plainPathsThrough(trees, reader).isPlain(ours, path)));
+    const plain = await Promise.all(meetings.map(({ path }) => plainPaths.isPlain(ours, path)));
     return plain.every((each) => each) ? meetings : 'whole';
   };
 
-  const byFiles = async (plans: readonly Plan[], reader: ObjectReader): Promise<(Foreseen | undefined)[]> => {
+  const byFiles = async (plans: readonly Plan[]): Promise<(Foreseen | undefined)[]> => {
     const meetings = plans.flatMap((plan) => (typeof plan === 'string' ? [] : plan));
-    const verdicts = await fileMerges.of(meetings, reader);
+    const verdicts = await fileMerges.of(meetings);
     let next = 0;
     return plans.map((plan) => {
       if (plan === 'apart') return { kind: 'clean', from: 'paths' };
@@ -78,13 +72,7 @@ export function makeForesee({ git, objectFormat, scratch, mergeWhole }: Ground) 
 
   return async (pairs: readonly MergePair[]): Promise<readonly Foreseen[]> => {
     if (pairs.length === 0) return [];
-    const reader = openObjectReader(git);
-    let found: (Foreseen | undefined)[];
-    try {
-      found = await byFiles(await planAll(pairs, reader), reader);
-    } finally {
-      await reader.close();
-    }
+    const found: (Foreseen | undefined)[] = await byFiles(await planAll(pairs));
     const rest = [...found.keys()].filter((index) => found[index] === undefined);
     const outcomes = mergeWhole(rest.flatMap((index) => pairs[index] ?? []));
     let next = 0;

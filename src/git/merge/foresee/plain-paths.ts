@@ -32,44 +32,42 @@ const largest = 2 ** 18;
 const most = 20_000;
 
 /** Remembers what it read. */
-export function rememberPlainPaths(): (trees: RawTrees, reader: ObjectReader) => PlainPaths {
+export function rememberPlainPaths(trees: RawTrees, reader: ObjectReader): PlainPaths {
   const placed = new Map<string, Oid | undefined>();
   const read = new Map<string, Promise<RulesFile>>();
-  return (trees, reader) => {
-    const inBase = async (base: Oid, folder: BytePath | ''): Promise<Oid | undefined> => {
-      const key = `${base} ${folder}`;
-      if (placed.has(key)) return placed.get(key);
-      const names = folder === '' ? [] : folder.split('/');
-      const item = await trees.entryAt(base, [...names, attributesFile]);
-      const oid = item === undefined || item.mode === directory ? undefined : item.oid;
-      if (placed.size >= most) placed.clear();
-      placed.set(key, oid);
-      return oid;
-    };
-    const rulesOf = (oid: Oid, macros: boolean): Promise<RulesFile> => {
-      const key = `${oid} ${macros}`;
-      const known = read.get(key);
-      if (known !== undefined) return known;
-      const found = readRules(reader, oid, macros);
-      if (read.size >= most) read.clear();
-      read.set(key, found);
-      found.catch(() => read.delete(key));
-      return found;
-    };
-    const rulesIn = async ({ base, changes }: Ours, folder: BytePath | ''): Promise<RulesFile> => {
-      const changed = changes.files.get(joinPath(folder, attributesFile));
-      const oid = changed === undefined ? await inBase(base, folder) : changed.after?.oid;
-      return oid === undefined ? 'nothing' : rulesOf(oid, folder === '');
-    };
-    return {
-      async isPlain(ours, path) {
-        const folders = foldersOf(path);
-        const rules = await Promise.all(folders.map((folder) => rulesIn(ours, folder)));
-        if (rules.every((each) => each === 'nothing')) return true;
-        if (rules.includes('tooLarge')) return false;
-        return [0, 1].every((variant) => isUnsaid(folders, rules, variant, path));
-      },
-    };
+  const inBase = async (base: Oid, folder: BytePath | ''): Promise<Oid | undefined> => {
+    const key = `${base} ${folder}`;
+    if (placed.has(key)) return placed.get(key);
+    const names = folder === '' ? [] : folder.split('/');
+    const item = await trees.entryAt(base, [...names, attributesFile]);
+    const oid = item === undefined || item.mode === directory ? undefined : item.oid;
+    if (placed.size >= most) placed.clear();
+    placed.set(key, oid);
+    return oid;
+  };
+  const rulesOf = (oid: Oid, macros: boolean): Promise<RulesFile> => {
+    const key = `${oid} ${macros}`;
+    const known = read.get(key);
+    if (known !== undefined) return known;
+    const found = readRules(reader, oid, macros);
+    if (read.size >= most) read.clear();
+    read.set(key, found);
+    found.catch(() => read.delete(key));
+    return found;
+  };
+  const rulesIn = async ({ base, changes }: Ours, folder: BytePath | ''): Promise<RulesFile> => {
+    const changed = changes.files.get(joinPath(folder, attributesFile));
+    const oid = changed === undefined ? await inBase(base, folder) : changed.after?.oid;
+    return oid === undefined ? 'nothing' : rulesOf(oid, folder === '');
+  };
+  return {
+    async isPlain(ours, path) {
+      const folders = foldersOf(path);
+      const rules = await Promise.all(folders.map((folder) => rulesIn(ours, folder)));
+      if (rules.every((each) => each === 'nothing')) return true;
+      if (rules.includes('tooLarge')) return false;
+      return [0, 1].every((variant) => isUnsaid(folders, rules, variant, path));
+    },
   };
 }
 

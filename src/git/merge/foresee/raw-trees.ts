@@ -29,8 +29,8 @@ export interface Difference {
 /** Bytes of trees a process remembers. */
 const mostBytes = 16 * 2 ** 20;
 
-/** `reader`: asked for what is not remembered; one for each round of questions. */
-export function rememberTrees(format: ObjectFormat): (reader: ObjectReader) => RawTrees {
+/** `reader`: asked for what is not remembered. */
+export function rememberTrees(format: ObjectFormat, reader: ObjectReader): RawTrees {
   const known = new Map<Oid, Buffer>();
   let bytes = 0;
   const keep = (oid: Oid, content: Buffer) => {
@@ -45,37 +45,35 @@ export function rememberTrees(format: ObjectFormat): (reader: ObjectReader) => R
     }
     return copy;
   };
-  return (reader) => {
-    const underWay = new Map<Oid, Promise<Buffer>>();
-    const fetch = async (oid: Oid) => {
-      const object = await reader.read(oid);
-      underWay.delete(oid);
-      if (object?.kind !== 'tree') throw missing(oid);
-      return keep(oid, object.content);
-    };
-    const read = async (oid: Oid) => {
-      const found = known.get(oid);
-      if (found !== undefined) {
-        known.delete(oid);
-        known.set(oid, found);
-        return found;
+  const underWay = new Map<Oid, Promise<Buffer>>();
+  const fetch = async (oid: Oid) => {
+    const object = await reader.read(oid);
+    underWay.delete(oid);
+    if (object?.kind !== 'tree') throw missing(oid);
+    return keep(oid, object.content);
+  };
+  const read = async (oid: Oid) => {
+    const found = known.get(oid);
+    if (found !== undefined) {
+      known.delete(oid);
+      known.set(oid, found);
+      return found;
+    }
+    const asked = underWay.get(oid) ?? fetch(oid);
+    underWay.set(oid, asked);
+    return asked;
+  };
+  return {
+    read,
+    differences: (before, after) => differences(before, after, format),
+    async entryAt(root, names) {
+      let item: TreeItem | undefined = { name: '', mode: directory, oid: root };
+      for (const name of names) {
+        if (item?.mode !== directory) return undefined;
+        item = find(await read(item.oid), name, format);
       }
-      const asked = underWay.get(oid) ?? fetch(oid);
-      underWay.set(oid, asked);
-      return asked;
-    };
-    return {
-      read,
-      differences: (before, after) => differences(before, after, format),
-      async entryAt(root, names) {
-        let item: TreeItem | undefined = { name: '', mode: directory, oid: root };
-        for (const name of names) {
-          if (item?.mode !== directory) return undefined;
-          item = find(await read(item.oid), name, format);
-        }
-        return item;
-      },
-    };
+      return item;
+    },
   };
 }
 

@@ -14,6 +14,7 @@ import { defaultBranchPrefix } from './domain/ref-layout.ts';
 import { type HoldRules, machineImage } from './domain/spec.ts';
 import { cacheDirectory } from './environment/running-execs.ts';
 import type { CheckpointerFor, Report, Workplace } from './environment/workplace.ts';
+import { openObjectReader } from './git/checkpoint/object-reader.ts';
 import { type CheckpointerRequest, defaultHoldLimits, type HoldLimits, type SecretSearch } from './git/checkpointer.ts';
 import { type HostGit, hostGit } from './git/host-git.ts';
 import type { Merging } from './git/merging.ts';
@@ -84,6 +85,7 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
   ]);
   const { commonDirectory, objectFormat, id, gitDirectory } = repository;
   const git = hostGit(commonDirectory, surroundings);
+  const reader = openObjectReader(git);
   const runtimes = openRuntimes(surroundings);
   const buildBaseImage = async (report: Report) => {
     const docker = await runtimes.docker();
@@ -157,7 +159,7 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
     },
     async openCheckpointer(wanted) {
       const { openCheckpointer } = await import('./git/checkpoint/open-checkpointer.ts');
-      const tools = await checkpointerTools(git, repository, surroundings);
+      const tools = { ...(await checkpointerTools(git, repository, surroundings)), reader };
       if (wanted.submodule === undefined) return openCheckpointer(request(wanted), tools);
       const { openSubmoduleCheckpointer } = await import('./git/checkpoint/open-submodule.ts');
       return openSubmoduleCheckpointer(request(wanted), tools, wanted.submodule);
@@ -180,7 +182,7 @@ export async function openWorkplace(surroundings: Surroundings, program: readonl
     readTreeFile: async (tree, path) => (await import('./platform/read-below.ts')).readFileBelow(tree, path),
     async close() {
       await runtimes.close();
-      await repository.close();
+      await Promise.all([reader.close(), repository.close()]);
     },
   };
 }

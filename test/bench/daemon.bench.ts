@@ -9,8 +9,8 @@ import { printRows } from './table.ts';
 const counts = (process.env.COPPICE_BENCH_ENVIRONMENTS ?? '1,10,50').split(',').map(Number);
 const files = Number(process.env.COPPICE_BENCH_FILES ?? '1000');
 /** Seconds: until helpers have ended and looks are far apart, then measured. */
-const [settling, measured] = [100, 60];
-const busyFor = 15;
+const [settling, measured] = [45, 40];
+const busyFor = 10;
 
 const pause = (seconds: number) => new Promise((next) => setTimeout(next, seconds * 1000));
 

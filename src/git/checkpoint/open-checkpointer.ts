@@ -12,7 +12,7 @@ import type { Checkpointer, CheckpointerRequest, CheckpointRequest, CheckpointRe
 import type { HostGit } from '../host-git.ts';
 import type { LfsStore } from '../lfs/store.ts';
 import { openBranchMover } from './branch.ts';
-import { openObjectReader } from './object-reader.ts';
+import { type ObjectReader, openObjectReader } from './object-reader.ts';
 import { openPackWriter, type PackWriter } from './pack.ts';
 import { openPublisher, type Tip } from './publish.ts';
 import { openRuleFiles } from './rule-files.ts';
@@ -28,6 +28,8 @@ import { openWorktreeState } from './worktree-state.ts';
 export interface CheckpointerDependencies {
   readonly git: HostGit;
   readonly objectFormat: ObjectFormat;
+  /** Shared by the environments of a repository, so that many of them need one process. It stays open. */
+  readonly reader?: ObjectReader;
   /** Content of the user's own excludes file (core.excludesFile), one character per byte. */
   readonly userExcludes?: string;
   /** Where content of Git LFS goes, where git-lfs is there to push it; else it is held. */
@@ -58,7 +60,7 @@ export async function openCheckpointer(
   const now = dependencies.now ?? (() => new Date());
   const configFile = join(git.commonDirectory, 'config');
   const packDirectory = join(git.commonDirectory, 'objects/pack');
-  const reader = openObjectReader(git);
+  const reader = dependencies.reader ?? openObjectReader(git);
   const mover = openBranchMover(git, request.author);
   const trees = openTrees(git, reader, format);
   const publisher = openPublisher({ environment: request, reader, trees, mover, git });
@@ -217,7 +219,7 @@ export async function openCheckpointer(
     close: () =>
       inTurn(async () => {
         await save();
-        await Promise.all([reader.close(), mover.close()]);
+        await Promise.all([dependencies.reader === undefined ? reader.close() : undefined, mover.close()]);
       }),
   };
 }

@@ -30,22 +30,19 @@ export function packFiles(directory: string): PackFiles {
   let keep: string | undefined;
   return {
     async open() {
-      if (file !== undefined) return file;
-      await mkdir(directory, { recursive: true });
-      file = await open(temporary.pack, 'wx+', 0o444);
+      file ??= await create(directory, temporary.pack);
       return file;
     },
     async publish(checksum, index) {
-      await Promise.all([file?.datasync(), writeDurably(temporary.index, index)]);
       const final = join(directory, `pack-${checksum.toString('hex')}`);
       keep = `${final}.keep`;
-      await writeFile(keep, keepText);
+      await Promise.all([file?.datasync(), writeDurably(temporary.index, index), writeFile(keep, keepText)]);
       // The index makes the pack visible: last.
       await rename(temporary.pack, `${final}.pack`);
       await rename(temporary.index, `${final}.idx`);
-      await file?.close();
+      const written = file;
       file = undefined;
-      await syncDirectory(directory);
+      await Promise.all([written?.close(), syncDirectory(directory)]);
     },
     async release() {
       await file?.close();
@@ -82,6 +79,17 @@ export function writeFailure(error: unknown, packDirectory: string): unknown {
         data: { directory, code },
         cause: error,
       });
+}
+
+async function create(directory: string, path: string): Promise<FileHandle> {
+  const make = () => open(path, 'wx+', 0o444);
+  try {
+    return await make();
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    await mkdir(directory, { recursive: true });
+    return make();
+  }
 }
 
 async function writeDurably(path: string, content: Buffer): Promise<void> {

@@ -71,17 +71,26 @@ export function openPackWriter(directory: string, format: ObjectFormat): PackWri
     if (pending.length > spillAt) await spill();
   };
 
+  /** What fits in memory, at once. */
+  const writeWhole = async (header: Buffer) => {
+    const parts = pending.parts();
+    const checksum = digest(createHash(format).update(header), parts);
+    await writeAll(await files.open(), [header, ...parts, checksum]);
+    return checksum;
+  };
+
+  const writeRest = async (header: Buffer) => {
+    const handle = await spill();
+    const checksum = await hashOfFile(handle, header, offset, format);
+    await handle.write(checksum, 0, checksum.length, offset);
+    await handle.write(header, 0, header.length, 0);
+    return checksum;
+  };
+
   const finish = async () => {
     if (entries.size === 0) return;
     const header = packHeader(entries.size);
-    const inMemory = file === undefined ? pending.parts() : undefined;
-    const handle = await spill();
-    const checksum =
-      inMemory === undefined
-        ? await hashOfFile(handle, header, offset, format)
-        : digest(createHash(format).update(header), inMemory);
-    await handle.write(checksum, 0, checksum.length, offset);
-    await handle.write(header, 0, header.length, 0);
+    const checksum = file === undefined ? await writeWhole(header) : await writeRest(header);
     const index = packIndex([...entries.values()], checksum, format);
     await files.publish(checksum, index);
   };

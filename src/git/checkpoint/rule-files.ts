@@ -2,9 +2,11 @@
  * The .gitignore and .gitattributes files of a worktree, read as safely as everything else in it, together with the
  * repository's own (info/exclude, info/attributes, the user's excludes). Parsed once, again when they change.
  */
+import { type Stats, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BytePath, joinPath } from '../../domain/byte-path.ts';
+import { errnoOf } from '../../platform/errno.ts';
 import {
   type FileStat,
   type ReadContent,
@@ -73,6 +75,7 @@ export function openRuleFiles(sources: RuleSources): RuleFiles {
   const known = new Map<BytePath | '', Known>();
   let changed = false;
   let repositoryTexts = '';
+  let repositoryStamp = '';
   let shared: { readonly ignores: readonly IgnoreRules[]; readonly attributes: AttributeRules } | undefined;
 
   const read = <Rules>(
@@ -113,10 +116,14 @@ export function openRuleFiles(sources: RuleSources): RuleFiles {
 
   return {
     async refresh() {
-      const [exclude, attributes] = await Promise.all(
-        ['exclude', 'attributes'].map((name) => readOptional(join(sources.commonDirectory, 'info', name))),
-      );
+      const files = ['exclude', 'attributes'].map((name) => join(sources.commonDirectory, 'info', name));
       const ignoreCase = sources.ignoreCase();
+      const stamp = JSON.stringify([...files.map(stampOf), ignoreCase]);
+      if (stamp === repositoryStamp) return false;
+      const readAt = Date.now();
+      const [exclude, attributes] = await Promise.all(files.map(readOptional));
+      // One that has just been written may be written again without looking any different.
+      repositoryStamp = files.some((file) => changedAt(file) > readAt - racyWindow) ? '' : stamp;
       const texts = JSON.stringify([exclude, attributes, ignoreCase]);
       if (texts === repositoryTexts) return false;
       if (shared !== undefined) known.clear();
@@ -184,6 +191,26 @@ function parsed<Rules>(
 
 function relativeTo(directory: BytePath | '', path: BytePath): string {
   return directory === '' ? path : path.slice(directory.length + 1);
+}
+
+/** Without a promise: it is asked at every checkpoint, and answered in microseconds. */
+function lookAt(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+function stampOf(path: string): string {
+  const found = lookAt(path);
+  return found === undefined ? '' : `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}`;
+}
+
+function changedAt(path: string): number {
+  const found = lookAt(path);
+  return found === undefined ? 0 : Math.max(found.mtimeMs, found.ctimeMs);
 }
 
 async function readOptional(path: string): Promise<string | undefined> {

@@ -161,7 +161,9 @@ const scene = fc.record({
   later: fc.array(line, { minLength: 1, maxLength: 2 }),
 });
 
-test('whatever is changed, renamed, moved, removed and turned into something else', { timeout: rounds(300_000) }, async () => {
+test('whatever is changed, renamed, moved, removed and turned into something else', {
+  timeout: rounds(300_000),
+}, async () => {
   const made = makeRepository();
   const { merging } = await mergingOf(made);
   const seen: Record<string, number> = {};

@@ -78,7 +78,8 @@ export function openChecks(workplace: Workplace, options: CheckOptions): Checks 
     const stop = unwanted === undefined ? signal : AbortSignal.any([signal, unwanted]);
     if (!stop.aborted) {
       report(`checking ${what} …`);
-      unwanted?.addEventListener('abort', () => report(`${what}: not needed any more`), { once: true });
+      const drop = () => signal.aborted || report(`${what}: not needed any more`);
+      unwanted?.addEventListener('abort', drop, { once: true });
     }
     const checked = await runCheck(workplace, request, (message) => report(`${what}: ${message}`), stop);
     report(`${what}: ${resultOf(checked)}, ${checked.seconds} s`);

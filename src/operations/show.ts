@@ -1,5 +1,7 @@
 /** `show`: one environment in full. */
 import * as z from 'zod/mini';
+import type { Oid } from '../domain/oid.ts';
+import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { findLeaks } from '../environment/leaks.ts';
 import { mergedState, startOfWork } from '../environment/merged.ts';
@@ -60,7 +62,7 @@ export const show = operation({
       mergedState(workplace, environment),
       findLeaks(workplace, environment),
       accessView(workplace, environment),
-      findRuns(workplace, start, at.tip),
+      findRuns(workplace, mergedBranch(environment) ?? start, at.tip),
     ]);
     return {
       ...environmentView(environment),
@@ -106,6 +108,13 @@ export const show = operation({
 
 export function count(n: number, thing: string, things = `${thing}s`): string {
   return `${n} ${n === 1 ? thing : things}`;
+}
+
+/** What a resolution merges from the user's own branch is nothing that the environment brings. */
+function mergedBranch(environment: Environment): Oid | undefined {
+  if (!isResolution(environment)) return undefined;
+  const { with: other, theirs } = environment.record.conflict;
+  return other.kind === 'branch' ? theirs : undefined;
 }
 
 /** `M src/a.ts +3 −1`, at most thirty. */

@@ -171,8 +171,11 @@ describe('a conflict', () => {
       kind: 'usage',
     });
     expect(repository.git('for-each-ref', 'refs/coppice/calm-resolve')).toBe('');
+    // What the user's own branch brings is not said of the environment.
+    repository.commit('Build', { Makefile: 'all:\n' });
+    expect((await coppice.resolve({ name: 'login' })).runs).toEqual([]);
+    expect((await coppice.show({ name: 'login-resolve' })).runs).toEqual([]);
     // One that has only the name of the environment that a conflict was begun for is another.
-    await coppice.resolve({ name: 'login' });
     await coppice.remove({ name: 'login', force: true });
     expect(await failure(coppice.resolve({ name: 'login-resolve', abort: false, continue: true }))).toMatchObject({
       code: 'environment-gone',

@@ -32,15 +32,9 @@ export interface MirrorPlan {
   readonly left: readonly LeftInside[];
 }
 
-/** What is mirrored already goes before what is new; then names in their order. */
 export function planMirror(facts: MirrorFacts): MirrorPlan {
-  const { inside, known, own, prefix, most = mostBranches } = facts;
-  const others = [...inside.keys()].filter((branch) => branch !== own).sort();
-  const { taken, clashing, nameless } = pick(
-    [...others.filter((branch) => known.has(branch)), ...others.filter((branch) => !known.has(branch))],
-    prefix,
-    facts.ignoreCase,
-  );
+  const { inside, known, prefix, most = mostBranches } = facts;
+  const { taken, clashing, nameless } = pick(inOrder(facts), prefix, facts.ignoreCase);
   const mirrored = taken.slice(0, most);
   const staying = new Set(mirrored);
   return {
@@ -55,6 +49,24 @@ export function planMirror(facts: MirrorFacts): MirrorPlan {
       { branches: nameless, why: 'the name is none that a reference can have here' },
     ].filter(({ branches }) => branches.length > 0),
   };
+}
+
+/** What is mirrored already, then commits that no other branch has, then further names for the same ones. */
+function inOrder({ inside, known, own }: MirrorFacts): readonly string[] {
+  const others = [...inside].filter(([branch]) => branch !== own).sort(([one], [other]) => (one < other ? -1 : 1));
+  const there = others.filter(([branch]) => known.has(branch));
+  const had = new Set([inside.get(own), ...there.map(([, oid]) => oid)]);
+  const fresh = others.filter(([branch]) => !known.has(branch));
+  const firstOnes = new Set(
+    fresh.flatMap(([branch, oid]) => {
+      if (had.has(oid)) return [];
+      had.add(oid);
+      return [branch];
+    }),
+  );
+  const names = [...there, ...fresh].map(([branch]) => branch);
+  const rank = (branch: string) => (known.has(branch) ? 0 : firstOnes.has(branch) ? 1 : 2);
+  return names.toSorted((one, other) => rank(one) - rank(other));
 }
 
 /** Goes by the first of two that clash: the same but for case, or `a` and `a/b`. */

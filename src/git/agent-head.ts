@@ -9,8 +9,11 @@ import { type FileHandle, lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, ifPresent } from '../platform/errno.ts';
 
-/** References looked at. Beyond them a moved branch is found by the next fetch that something else causes. */
-const mostEntries = 2_000;
+/**
+ * References read, the one that HEAD names aside. Where there are more in a directory, its time tells; of what is beyond
+ * that a moved branch is found by the next fetch that something else causes.
+ */
+const mostEntries = 200;
 /** Directories below refs/heads. */
 const deepest = 16;
 /** Bytes of one reference file. */
@@ -29,12 +32,34 @@ export async function readHeadHint(gitDirectory: string): Promise<string | undef
     const head = await readBelow(root, 'HEAD');
     if (head === undefined) return undefined;
     add(hash, 'HEAD', head);
+    add(hash, 'branch', (await readNamed(root, /^ref: (refs\/heads\/[^\0\n]+)\n?$/.exec(head)?.[1])) ?? '');
     add(hash, 'packed-refs', await stampBelow(root, 'packed-refs'));
     await addRefs(hash, root);
     add(hash, 'stash', await stampOfStash(root));
     return hash.digest('hex');
   } finally {
     await root.close();
+  }
+}
+
+/** The file of a reference, each directory opened below the one before. */
+async function readNamed(root: FileHandle, name: string | undefined): Promise<string | undefined> {
+  const parts = name?.split('/') ?? [];
+  const file = parts.pop();
+  if (file === undefined || parts.length > deepest || [...parts, file].some((part) => /^\.{0,2}$/.test(part)))
+    return undefined;
+  const opened: FileHandle[] = [];
+  try {
+    let directory = root;
+    for (const part of parts) {
+      const next = await openBelow(directory, part, directoryFlags);
+      if (next === undefined) return undefined;
+      opened.push(next);
+      directory = next;
+    }
+    return await readBelow(directory, file);
+  } finally {
+    for (const each of opened) await each.close();
   }
 }
 
@@ -89,7 +114,11 @@ async function addBranches(walk: Walk, parent: FileHandle, name: string, depth: 
     const entries = await readdir(pathOf(directory), { withFileTypes: true });
     for (const entry of entries.sort((left, right) => (left.name < right.name ? -1 : 1))) {
       walk.left -= 1;
-      if (walk.left < 0) return;
+      if (walk.left < 0) {
+        const { ino, mtimeNs } = await directory.stat({ bigint: true });
+        add(walk.hash, 'and more', `${ino}:${mtimeNs}`);
+        return;
+      }
       if (entry.isDirectory() && depth < deepest) await addBranches(walk, directory, entry.name, depth + 1);
       else if (entry.isFile()) add(walk.hash, entry.name, (await readBelow(directory, entry.name)) ?? '');
     }

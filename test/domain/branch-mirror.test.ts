@@ -22,6 +22,8 @@ test('new and moved ones come, those gone go, the environment’s own is left to
 test('beyond the bound what is there already stays, and the rest is left inside', () => {
   const inside = all(['a', 'b', 'c', 'z']);
   expect(plan({ inside, known: all(['z']), most: 2 })).toEqual({ gone: [], moved: ['a'], left: [['b', 'c']] });
+  const other = new Map([...all(['a', 'b', 'coppice/one']), ['work', two] as const]);
+  expect(plan({ inside: other, most: 1 })).toEqual({ gone: [], moved: ['work'], left: [['a', 'b']] });
   const many = Array.from({ length: 1_500 }, (_, index) => `b${index}`);
   expect(plan({ inside: all(many) })).toMatchObject({ moved: { length: 1_000 }, left: [{ length: 500 }] });
 });

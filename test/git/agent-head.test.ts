@@ -46,6 +46,33 @@ describe('the hint that HEAD or a branch moved', () => {
     expect(await hint()).not.toBe(last);
   });
 
+  it('is cheap and still right among thousands of branches, wherever HEAD is', async () => {
+    const { git, path } = makeRepository();
+    const hint = () => readHeadHint(join(path, '.git'));
+    const oid = git('rev-parse', 'HEAD');
+    const heads = join(path, '.git/refs/heads');
+    for (let index = 0; index < 1_000; index += 1) writeFileSync(join(heads, `b${index}`), `${oid}\n`);
+    git('checkout', '-q', '-b', 'z/last');
+    let last = await hint();
+    for (const move of [
+      ['commit', '-q', '--allow-empty', '-m', 'x'],
+      ['branch', '-f', 'b999', 'z/last'],
+      ['branch', 'new'],
+    ]) {
+      git(...move);
+      expect(await hint(), move.join(' ')).not.toBe(last);
+      last = await hint();
+    }
+    git('status');
+    expect(await hint()).toBe(last);
+    symlinkSync(path, join(heads, 'link'));
+    writeFileSync(join(path, '.git/HEAD'), 'ref: refs/heads/link/README.md\n');
+    last = await hint();
+    writeFileSync(join(path, 'README.md'), 'changed\n');
+    writeFileSync(join(path, '.git/HEAD'), 'ref: refs/heads/link/README.md\n');
+    expect(await hint()).toBe(last);
+  });
+
   it('never follows a link, waits for nobody, and is bounded', async () => {
     const { git, path, directory } = makeRepository();
     const gitDirectory = join(path, '.git');

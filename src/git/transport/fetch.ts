@@ -60,6 +60,8 @@ const settings = [
   'fetch.unpackLimit=1',
   'fetch.writeCommitGraph=false',
   'core.bigFileThreshold=1024g',
+  // Of the quarantine's own references nothing is to last; of the packs it is.
+  'core.fsync=-reference',
 ];
 const options = [
   '--quiet',

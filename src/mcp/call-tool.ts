@@ -26,7 +26,7 @@ export async function callTool(
 ): Promise<CallToolResult | InputRequiredResult> {
   client.changes.follow();
   const telling = tellingOf(request);
-  const cancelled = cancelling(AbortSignal.any([request.mcpReq.signal, client.gone]), telling);
+  const cancelled = cancelling(request.mcpReq.signal, client.gone, telling);
   const person = personBehind(request, client, client.capabilities(request));
   const context = client.open({
     report: telling.report,

@@ -11,10 +11,11 @@ export interface Cancelling {
   end(): void;
 }
 
-/** Milliseconds for an interrupted command to end by itself. */
-const patience = 3000;
+/** Milliseconds for an interrupted command to end by itself; less when the client is gone, which may soon end us as well. */
+const patience = { cancelled: 3000, gone: 1000 };
 
-export function cancelling(asked: AbortSignal, telling: Telling): Cancelling {
+export function cancelling(cancelled: AbortSignal, gone: AbortSignal, telling: Telling): Cancelling {
+  const asked = AbortSignal.any([cancelled, gone]);
   const ending = new AbortController();
   const listeners = new Set<(name: NodeJS.Signals) => void>();
   let timer: NodeJS.Timeout | undefined;
@@ -30,7 +31,7 @@ export function cancelling(asked: AbortSignal, telling: Telling): Cancelling {
   const cancel = () => {
     if (listeners.size === 0) return ending.abort();
     interrupt();
-    timer ??= setTimeout(insist, patience);
+    timer ??= setTimeout(insist, gone.aborted ? patience.gone : patience.cancelled);
   };
   if (asked.aborted) cancel();
   else asked.addEventListener('abort', cancel, { once: true });

@@ -2,7 +2,7 @@
  * Tells the client that something it can read has changed, from what the daemon tells. The daemon is started on demand; while
  * there is none, what calls happen to find out is told all the same, only later.
  */
-import { CoppiceError } from '../domain/error.ts';
+import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { OpenContext } from './client.ts';
 import type { HeldPath } from './notes.ts';
 import { conflictsUri, environmentConflictsUri, environmentsUri, environmentUri } from './uris.ts';
@@ -47,6 +47,7 @@ export function followChanges(
   listener: Listener,
 ): Changes {
   let following: Promise<void> | undefined;
+  let off = false;
 
   const tell = (uris: readonly string[]) => {
     for (const uri of new Set(uris)) if (isSeen(uri, only)) listener.updated(uri);
@@ -65,6 +66,7 @@ export function followChanges(
       }
     } catch (error) {
       // Without it things are told later; why there is none `doctor` says.
+      off = hasCode(error, 'daemon-off');
       if (!(error instanceof CoppiceError)) report(`The daemon is not listened to: ${String(error)}`);
     } finally {
       await context.close();
@@ -72,7 +74,7 @@ export function followChanges(
   };
   return {
     follow() {
-      if (signal.aborted) return;
+      if (signal.aborted || off) return;
       following ??= listen().finally(() => {
         // The next call starts it again, and not this: somebody may have stopped it.
         following = undefined;

@@ -42,10 +42,14 @@ it('writes nothing but messages to stdout, and ends with its client', async () =
   expect((await answer(2))?.result?.isError).toBeUndefined();
   expect(messages().every(({ jsonrpc }) => jsonrpc === '2.0')).toBe(true);
   // It ends with its client, and leaves nothing running.
-  send({ id: 5, method: 'tools/call', params: { name: 'exec', arguments: { name: 'a', command: ['sleep', '600'] } } });
-  await eventually(async () => (await cli.run(['status', 'a'])).stdout.includes('runs sleep 600'));
+  send({
+    id: 5,
+    method: 'tools/call',
+    params: { name: 'exec', arguments: { name: 'a', command: ['sh', '-c', 'trap "" INT; sleep 600'] } },
+  });
+  await eventually(async () => (await cli.run(['status', 'a'])).stdout.includes('  runs sh'));
   child.stdin?.end();
   const [status] = (await once(child, 'exit')) as [number];
   expect(status).toBe(0);
-  expect((await cli.run(['status', 'a'])).stdout).not.toContain('runs sleep');
+  expect((await cli.run(['status', 'a'])).stdout).not.toContain('  runs ');
 });

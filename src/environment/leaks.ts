@@ -13,13 +13,13 @@ export async function findLeaks(workplace: Workplace, environment: Environment):
   return searchCommits(workplace, environment, [at.base]);
 }
 
-/** On other branches made inside, and in what amends and rebases left behind. Nothing of it is in a merge; a push of the references takes it along. */
+/** On other branches made inside, in stashes, and in what amends and rebases left behind. Nothing of it is in a merge; a push of the references takes it along. */
 export async function findLeaksElsewhere(
   workplace: Workplace,
   environment: Environment,
 ): Promise<readonly LeakElsewhere[]> {
   const { name, at, refs } = environment;
-  const prefixes = [`${refs.prefix}heads/`, `${refs.prefix}tails/`];
+  const prefixes = ['heads', 'stashes', 'tails'].map((each) => `${refs.prefix}${each}/`);
   const allow = allowedBy(environment);
   return workplace.leaks.inRefs({ name, prefixes, without: [at.base, at.head], allow });
 }

@@ -18,7 +18,7 @@ export interface Leak {
 
 /** One that the environment's own commits do not have. */
 export interface LeakElsewhere extends Leak {
-  /** What keeps the commit: another branch made inside, or what a rewrite left behind. undefined where it was one too many to ask for. */
+  /** What keeps the commit: another branch made inside, a stash, or what a rewrite left behind. undefined where it was one too many to ask for. */
   readonly ref: RefName | undefined;
 }
 

@@ -153,6 +153,9 @@ it('a token in a commit’s message stays inside; what another branch or a rewri
   const after = await cli.json<Record<string, unknown>>(['status', 'one']);
   const kept = { ...told, ref: expect.stringMatching('^refs/coppice/one/tails/') };
   expect(after).toMatchObject({ leaks: [], leaksElsewhere: [kept] });
+  await cli.run(['exec', 'one', '--', 'sh', '-c', 'cat > w; git stash -q'], { input: githubToken });
+  const stashed = await cli.json<{ leaksElsewhere: { path: string; ref: string }[] }>(['status', 'one']);
+  expect(stashed.leaksElsewhere.map(({ path, ref }) => `${path} ${ref.split('/').slice(3, 4)}`)).toContain('w stashes');
 });
 
 it('--allow-secrets hands it on all the same', async () => {

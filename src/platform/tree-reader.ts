@@ -102,6 +102,20 @@ export function glanceAt(path: string): FileStat | undefined {
   return stats === undefined || stats === 'gone' || stats === 'refused' ? undefined : fileStat(stats);
 }
 
+/** What tells an unchanged file. */
+export type Glance = Pick<FileStat, 'size' | 'mtimeMs' | 'ctimeMs' | 'ino'>;
+
+/** The same for many names of one directory. */
+export function glancesIn(directory: string): (name: string) => Glance | undefined {
+  const prefix = `${directory}/`;
+  const plain = isPlain(prefix);
+  return (name) => {
+    const path = plain && isPlain(name) ? prefix + name : Buffer.from(prefix + name, 'latin1');
+    const stats = attempt(() => lstatSync(path, { throwIfNoEntry: false }));
+    return stats === 'gone' || stats === 'refused' ? undefined : stats;
+  };
+}
+
 /** A regular file's bytes. More than `limit` bytes are `refused`. */
 export function readFileAt(parent: number, name: string, limit: number): ReadContent | ReadFailure {
   return withFile(parent, name, (descriptor, before) => {
@@ -219,7 +233,11 @@ function at(parent: number, name: string): string | Buffer {
 
 /** Node encodes strings as UTF-8; other bytes must go as a buffer. */
 function asBytes(path: string): string | Buffer {
-  return /^[\x01-\x7f]*$/.test(path) ? path : Buffer.from(path, 'latin1');
+  return isPlain(path) ? path : Buffer.from(path, 'latin1');
+}
+
+function isPlain(text: string): boolean {
+  return /^[\x01-\x7f]*$/.test(text);
 }
 
 const goneCodes: ReadonlySet<string> = new Set([

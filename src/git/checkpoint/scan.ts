@@ -6,7 +6,15 @@ import { type BytePath, joinPath } from '../../domain/byte-path.ts';
 import type { Held, HeldReason } from '../../domain/change.ts';
 import { CoppiceError } from '../../domain/error.ts';
 import type { Breathe } from '../../platform/slices.ts';
-import { type FileStat, glanceAt, namesIn, type ReadFailure, statAt } from '../../platform/tree-reader.ts';
+import {
+  type FileStat,
+  type Glance,
+  glanceAt,
+  glancesIn,
+  namesIn,
+  type ReadFailure,
+  statAt,
+} from '../../platform/tree-reader.ts';
 import { type DirectoryCursor, openDirectoryCursor } from './directory-cursor.ts';
 import type { Listings } from './listings.ts';
 import { unrecordable } from './names.ts';
@@ -34,8 +42,8 @@ export interface ScanRequest {
   readonly listings: Listings;
   /** Whether a directory that looks the same need not be listed again. */
   readonly trustListings: boolean;
-  /** Whether the file is known to be what `before` says, by its stat. */
-  isUnchanged(path: BytePath, stat: FileStat, before: RawEntry): boolean;
+  /** For the files of a directory, by name: whether one is known to be what `before` says, by its stat. */
+  unchangedIn(directory: BytePath | ''): (name: string, stat: Glance, before: RawEntry) => boolean;
   /** Whether a path that is not on disk is meant to be absent: sparse checkout. */
   isLeftOut(path: BytePath): Promise<boolean>;
 }
@@ -157,12 +165,13 @@ async function scanFrom(cursor: DirectoryCursor, request: ScanRequest): Promise<
   /** In an ignored directory only what is recorded counts. */
   const wholeDirectory = async (place: Place, names: ReadonlySet<string>): Promise<void> => {
     const recorded = place.tree ?? emptyTree;
+    const looksRecorded = looksRecordedIn(place.path);
     for (const name of names) {
       const entry = recorded.get(name);
       if (place.ignored && entry === undefined) continue;
       const pause = breathe();
       if (pause !== undefined) await pause;
-      if (entry === undefined || !looksRecorded(joinPath(place.path, name), entry)) {
+      if (entry === undefined || !looksRecorded(name, entry)) {
         await examine(place, name, statIn(place, name));
       }
     }
@@ -172,10 +181,14 @@ async function scanFrom(cursor: DirectoryCursor, request: ScanRequest): Promise<
   };
 
   /** Nearly every file of nearly every scan. */
-  const looksRecorded = (path: BytePath, entry: RawEntry): boolean => {
-    if (isTreeMode(entry.mode)) return false;
-    const stat = glanceAt(`${root}/${path}`);
-    return stat !== undefined && request.isUnchanged(path, stat, entry);
+  const looksRecordedIn = (directory: BytePath | '') => {
+    const isUnchanged = request.unchangedIn(directory);
+    const glance = glancesIn(directory === '' ? root : `${root}/${directory}`);
+    return (name: string, entry: RawEntry): boolean => {
+      if (isTreeMode(entry.mode)) return false;
+      const stat = glance(name);
+      return stat !== undefined && isUnchanged(name, stat, entry);
+    };
   };
 
   const examine = async (place: Place, name: string, stat: FileStat | ReadFailure): Promise<void> => {
@@ -200,7 +213,7 @@ async function scanFrom(cursor: DirectoryCursor, request: ScanRequest): Promise<
     if (entry !== undefined && isTreeMode(entry.mode)) await missing(path, entry);
     const before = entry === undefined || isTreeMode(entry.mode) ? undefined : entry;
     if (before === undefined && isIgnored(place, path, name, false)) return;
-    if (before !== undefined && request.isUnchanged(path, stat, before)) return;
+    if (before !== undefined && request.unchangedIn(place.path)(name, stat, before)) return;
     const refused = refusedName(path, name, stat.kind === 'link');
     if (refused === undefined) findings.suspects.push({ path, stat, before, rules: place.rules });
     else hold(path, 'unrecordable-name', refused);

@@ -10,14 +10,15 @@ import type { CheckpointerRequest } from '../checkpointer.ts';
 import { openDirectoryCursor } from './directory-cursor.ts';
 import type { CheckpointerDependencies } from './open-checkpointer.ts';
 import { canonicalMode } from './read-file.ts';
-import { racyWindow, type Seen, seenAs, writeStatCache } from './stat-cache.ts';
+import { seenFiles } from './seen-files.ts';
+import { racyWindow, seenAs, writeStatCache } from './stat-cache.ts';
 
 export async function seedStatCache(
   request: Pick<CheckpointerRequest, 'tree' | 'branch' | 'cache'>,
   { git, objectFormat }: CheckpointerDependencies,
 ): Promise<void> {
   const { stdout } = await git.run(['ls-tree', '-r', '-z', '--full-tree', request.branch]);
-  const seen = new Map<BytePath, Seen>();
+  const seen = seenFiles();
   const breathe = breathing();
   const cursor = openDirectoryCursor(request.tree);
   let newest = 0;

@@ -9,8 +9,9 @@ import { dirname } from 'node:path';
 import { type BytePath, bytesOf } from '../../domain/byte-path.ts';
 import type { FileMode, Held } from '../../domain/change.ts';
 import type { ObjectFormat, Oid } from '../../domain/oid.ts';
-import type { FileStat } from '../../platform/tree-reader.ts';
+import type { FileStat, Glance } from '../../platform/tree-reader.ts';
 import type { HoldLimits } from '../checkpointer.ts';
+import { type SeenFiles, seenFiles } from './seen-files.ts';
 
 export interface Seen {
   readonly mode: FileMode;
@@ -30,7 +31,7 @@ export interface Overflow {
 }
 
 export interface StatCache {
-  readonly seen: Map<BytePath, Seen>;
+  readonly seen: SeenFiles;
   readonly overflow: Overflow | undefined;
 }
 
@@ -43,7 +44,7 @@ export function seenAs(stat: FileStat, mode: FileMode, oid: Oid, readAt: number)
 }
 
 /** Whether the file is for certain what was seen. */
-export function looksUnchanged(seen: Seen, stat: FileStat): boolean {
+export function looksUnchanged(seen: Seen, stat: Glance): boolean {
   return (
     !seen.racy &&
     seen.size === stat.size &&
@@ -62,7 +63,7 @@ const fixedSize = 4 + 1 + 32;
 /** A missing, foreign or damaged cache is an empty one. */
 export async function readStatCache(path: string, format: ObjectFormat): Promise<StatCache> {
   const content = await readFile(path).catch(() => undefined);
-  return (content === undefined ? undefined : decode(content, format)) ?? { seen: new Map(), overflow: undefined };
+  return (content === undefined ? undefined : decode(content, format)) ?? { seen: seenFiles(), overflow: undefined };
 }
 
 export async function writeStatCache(path: string, format: ObjectFormat, cache: StatCache): Promise<void> {
@@ -94,7 +95,7 @@ function* encode(cache: StatCache, format: ObjectFormat): Generator<Buffer> {
   head.writeUInt32BE(cache.seen.size, 4);
   yield sealed(Buffer.concat([Buffer.from(`${magic}${format}\n`), head, overflow]));
   let batch: Buffer[] = [];
-  for (const [path, seen] of cache.seen) {
+  for (const [path, seen] of cache.seen.entries()) {
     batch.push(encodeEntry(path, seen));
     if (batch.length < 1024) continue;
     yield sealed(Buffer.concat(batch));
@@ -130,8 +131,8 @@ function decode(content: Buffer, format: ObjectFormat): StatCache | undefined {
   return { seen: decodeEntries(body, entriesAt, count, format === 'sha1' ? 20 : 32), overflow };
 }
 
-function decodeEntries(body: Buffer, start: number, count: number, width: number): Map<BytePath, Seen> {
-  const seen = new Map<BytePath, Seen>();
+function decodeEntries(body: Buffer, start: number, count: number, width: number): SeenFiles {
+  const seen = seenFiles();
   for (let at = start, index = 0; index < count; index++) {
     const pathAt = at + fixedSize + width;
     const end = pathAt + body.readUInt32BE(at);

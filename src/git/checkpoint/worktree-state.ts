@@ -108,10 +108,13 @@ export function openWorktreeState(dependencies: WorktreeDependencies): WorktreeS
       breathe: breathing(),
       listings,
       trustListings: scope.whole && !rehash && scans++ % listAgainEvery !== 0,
-      isUnchanged(path, stat, before) {
-        const known = rehash ? undefined : seen.get(path);
-        if (known === undefined || known.oid !== before.oid || known.mode !== canonicalMode(before.mode)) return false;
-        return looksUnchanged(known, stat);
+      unchangedIn(directory) {
+        const known = rehash ? undefined : seen.in(directory);
+        return (name, stat, before) => {
+          const file = known?.get(name);
+          if (file === undefined || file.oid !== before.oid || file.mode !== canonicalMode(before.mode)) return false;
+          return looksUnchanged(file, stat);
+        };
       },
       isLeftOut: async (path) => !seen.has(path) && (await sparse.has(path)),
     });

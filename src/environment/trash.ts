@@ -21,11 +21,15 @@ const listFile = 'references';
 const heldList = 'held.json';
 const heldFile = (index: number) => `held/${index}`;
 
-/** One transaction: the trash reference appears and all others disappear, or nothing happens. */
+/**
+ * One transaction: the trash reference appears and all others disappear, or nothing happens. Throws `environment-gone` (kind
+ * `not-found`) where somebody else has put it away: what is left then is nothing, and would be the newest to restore.
+ */
 export async function putAway(workplace: Workplace, environment: Environment, held: readonly Held[]): Promise<RefName> {
   const heldFiles = await saveHeld(workplace, environment, held);
   for (let attempt = 1; ; attempt += 1) {
     const refs = await allReferences(workplace, environment);
+    if (!refs.some(({ name: ref }) => ref === environment.refs.record)) throw gone(environment);
     const saved = await writeTrash(workplace, environment.name, refs, heldFiles);
     const name = trashRef(environment.name, workplace.now(), attempt);
     const updates: RefUpdate[] = refs.map((ref) => ({ name: ref.name, before: ref.oid, after: null }));
@@ -40,6 +44,12 @@ export async function putAway(workplace: Workplace, environment: Environment, he
       if (!hasCode(error, 'ref-moved') || attempt >= 20) throw error;
     }
   }
+}
+
+function gone({ name }: Environment): CoppiceError {
+  return new CoppiceError('not-found', 'environment-gone', `${name} was removed by another command meanwhile.`, {
+    hint: `\`coppice restore ${name}\` brings it back.`,
+  });
 }
 
 interface SavedFile {

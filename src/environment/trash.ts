@@ -8,7 +8,7 @@ import type { Held } from '../domain/change.ts';
 import { type EnvironmentName, parseEnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import { type Oid, parseOid } from '../domain/oid.ts';
-import { trashRef, trashRefs } from '../domain/ref-layout.ts';
+import { refsOf, trashRef, trashRefs } from '../domain/ref-layout.ts';
 import { parseRefName, type RefName } from '../domain/ref-name.ts';
 import type { Ref, RefUpdate } from '../git/repository.ts';
 import type { Environment } from './environment.ts';
@@ -126,10 +126,7 @@ export async function bringBackReferences(workplace: Workplace, trashed: Trashed
       name: parseRefName(line.slice(line.indexOf(' ') + 1)),
     }));
   try {
-    await repository.updateRefs(
-      refs.map(({ name, oid }) => ({ name, before: null, after: oid })),
-      `coppice: restore ${trashed.name}`,
-    );
+    await repository.updateRefs(await bringingBack(workplace, trashed.name, refs), `coppice: restore ${trashed.name}`);
   } catch (error) {
     if (!hasCode(error, 'ref-moved') && !hasCode(error, 'ref-name-taken')) throw error;
     throw new CoppiceError('refused', 'name-taken', `${trashed.name} exists: nothing was restored over it.`, {
@@ -140,6 +137,32 @@ export async function bringBackReferences(workplace: Workplace, trashed: Trashed
   const environment = await readEnvironment(workplace, trashed.name);
   if (environment === undefined) throw broken(trashed);
   return { environment, held: await readHeld(workplace, trashed.oid) };
+}
+
+/**
+ * A command that was still looking while another removed the environment may have left a reference behind. Without a record
+ * it belongs to nothing and is in the way of nobody; what it holds becomes a tail.
+ */
+async function bringingBack(
+  { repository, settings }: Workplace,
+  environment: EnvironmentName,
+  refs: readonly Ref[],
+): Promise<readonly RefUpdate[]> {
+  const names = refsOf(environment, settings.branchPrefix);
+  const there = new Map((await repository.listRefs(names.prefix)).map(({ name, oid }) => [name, oid]));
+  const strays = there.has(names.record) ? new Map<RefName, Oid>() : there;
+  const replaced = refs.flatMap(({ name, oid }) => {
+    const stray = strays.get(name);
+    return stray === undefined || stray === oid ? [] : [stray];
+  });
+  const tails = [...refs, ...[...there.keys()].map((name) => ({ name }))]
+    .map(({ name }) => (name.startsWith(`${names.prefix}tails/`) ? Number(name.split('/').at(-1)) : 0))
+    .filter(Number.isInteger);
+  const first = 1 + Math.max(0, ...tails);
+  return [
+    ...refs.map(({ name, oid }) => ({ name, before: strays.get(name) ?? null, after: oid })),
+    ...replaced.map((oid, index) => ({ name: names.tail(first + index), before: null, after: oid })),
+  ];
 }
 
 async function readHeld(workplace: Workplace, oid: Oid) {

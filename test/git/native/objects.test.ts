@@ -95,7 +95,7 @@ test('any edits give the tree that an index would give', async () => {
       git(['read-tree', 'HEAD'], '');
       for (const [path, present] of edits) {
         if (present) git(['update-index', '--add', '--replace', '--cacheinfo', `100644,${blob},${path}`], '');
-        else git(['rm', '-q', '-r', '--cached', '--ignore-unmatch', '--', path], '');
+        else git(['rm', '-q', '-r', '-f', '--cached', '--ignore-unmatch', '--', path], '');
       }
       expect(tree).toBe(git(['write-tree'], '').trim());
     }),

@@ -36,16 +36,7 @@ export function outputSchemaOf({ name, version }: AnyOperation): Json {
     properties: {
       schema: { type: 'string', description: `coppice.${name}/${version}, or coppice.error/1` },
       notes: { type: 'array', items: { type: 'string' }, description: 'What has come up since the last answer.' },
-      error: {
-        type: 'object',
-        properties: {
-          code: { type: 'string' },
-          kind: { type: 'string' },
-          message: { type: 'string' },
-          hint: { type: ['string', 'null'] },
-          data: { type: 'object' },
-        },
-      },
+      error: { type: 'object', description: 'Of coppice.error/1: code, kind, message, hint, data.' },
     },
     required: ['schema'],
   };

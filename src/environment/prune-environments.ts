@@ -50,9 +50,18 @@ export async function judge(
       (await whyTooYoung(workplace, seen.environment, rules));
     return why === undefined ? { done: true, verdict } : stays(why);
   } catch (error) {
-    if (error instanceof CoppiceError) return stays(error.message);
+    if (error instanceof CoppiceError) return stays(await whyFailed(workplace, environment, error));
     throw error;
   }
+}
+
+/** An odd failure is no wonder where somebody else has taken it away in the middle of the look. */
+export async function whyFailed(
+  { repository }: Workplace,
+  { refs }: Environment,
+  { message }: CoppiceError,
+): Promise<string> {
+  return (await repository.readRef(refs.record)) === undefined ? 'another command has removed it meanwhile' : message;
 }
 
 function withWord(environment: Environment, { word }: ForgeAnswer): Environment {

@@ -21,7 +21,7 @@ import { isMaterialized } from './materialize.ts';
 import { mergedState, type Verdict } from './merged.ts';
 import { type Asked, type AskOptions, askForges, type ForgeAnswer, type NotAsked } from './merged-ask.ts';
 import { serializeWord, wordFile } from './merged-word.ts';
-import { judge, type Rules } from './prune-environments.ts';
+import { judge, type Rules, whyFailed } from './prune-environments.ts';
 import { updateRecord } from './record.ts';
 import { removeEnvironment } from './remove.ts';
 import { cacheDirectory } from './running-execs.ts';
@@ -145,7 +145,7 @@ async function* pruneEnvironment(
     yield { what: 'pruned', kind: 'environment', name, reason, trash };
   } catch (error) {
     if (!(error instanceof CoppiceError)) throw error;
-    yield kept(name, error.message);
+    yield kept(name, await whyFailed(workplace, environment, error));
   }
 }
 

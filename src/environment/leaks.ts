@@ -63,7 +63,7 @@ export async function refuseLeakySubjects(
   for (const { oid, message } of commits) {
     const [subject = ''] = message.split('\n');
     if (!(await workplace.leaks.inText(subject))) continue;
-    leaks.push({ commit: oid, path: undefined, detail: 'its subject looks like it has a secret' });
+    leaks.push({ commit: oid, path: undefined, detail: 'its subject looks like a secret; -m MSG says it otherwise' });
   }
   if (leaks.length > 0) throw refused(environment, leaks);
 }

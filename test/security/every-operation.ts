@@ -47,7 +47,7 @@ export const everyOperation: Readonly<Record<OperationName, (name: string) => re
 
 /** Reading first, then what changes the environment, then what ends it. */
 export const attackOrder: readonly OperationName[] = [
-  ...(['list', 'show', 'status', 'log', 'diff', 'blame', 'conflicts', 'approve', 'daemon'] as const),
+  ...(['list', 'show', 'status', 'log', 'diff', 'blame', 'conflicts', 'approve', 'daemon', 'mcp'] as const),
   ...([
     'exec',
     'shell',

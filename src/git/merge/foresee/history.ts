@@ -15,7 +15,7 @@ export interface Bases {
 }
 
 export interface History {
-  /** What any two of `tips` have in common. */
+  /** What any two of `tips` have in common. Those that come up more often are asked about more often. */
   bases(tips: readonly Oid[], reader: ObjectReader): Promise<Bases>;
 }
 
@@ -45,7 +45,7 @@ export function openHistory(git: HostGit): History {
       const distinct = [...new Set(tips)];
       const now = known !== undefined && (await extend(known, distinct, reader)) ? known : await load(git, distinct);
       known = now;
-      return basesIn(now);
+      return basesIn(now, timesOf(tips));
     },
   };
 }
@@ -102,7 +102,14 @@ async function readCommit(reader: ObjectReader, oid: Oid): Promise<Commit | unde
   return tree === undefined ? undefined : { tree, parents };
 }
 
-function basesIn({ commits, below }: Known): Bases {
+function timesOf(tips: readonly Oid[]): ReadonlyMap<Oid, number> {
+  const times = new Map<Oid, number>();
+  for (const tip of tips) times.set(tip, (times.get(tip) ?? 0) + 1);
+  return times;
+}
+
+/** `times`: how often each is asked about. What is above the one asked about more is looked up once. */
+function basesIn({ commits, below }: Known, times: ReadonlyMap<Oid, number>): Bases {
   let ancestors: { readonly of: Oid; readonly all: ReadonlySet<Oid> } | undefined;
   const ancestorsOf = (tip: Oid) => {
     if (ancestors?.of !== tip) ancestors = { of: tip, all: reachable([tip], commits) };
@@ -112,8 +119,8 @@ function basesIn({ commits, below }: Known): Bases {
     treeOf: (commit) => commits.get(commit)?.tree,
     of(left, right) {
       if (!below.has(left) || !below.has(right)) return undefined;
-      const shared = ancestorsOf(left);
-      const first = firstWithin(right, shared, commits);
+      const [often, seldom] = (times.get(left) ?? 0) < (times.get(right) ?? 0) ? [right, left] : [left, right];
+      const first = firstWithin(seldom, ancestorsOf(often), commits);
       if (first.length < 2) return first;
       // Not best: what another one has above it.
       const above = first.map((oid) => reachable(commits.get(oid)?.parents ?? [], commits));

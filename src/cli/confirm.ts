@@ -1,7 +1,7 @@
 /** Asks the person at the terminal. stderr, because stdout is the answer. */
 import { createInterface } from 'node:readline/promises';
 import type { ReadStream, WriteStream } from 'node:tty';
-import type { Confirm } from '../environment/approval.ts';
+import type { Confirm } from '../environment/access/approval.ts';
 
 /** Only `y` and `yes` are a yes; Ctrl-C and an input that ends are a no. */
 export function confirmOn(stdin: ReadStream, stderr: WriteStream): Confirm {

@@ -6,9 +6,9 @@ import { CoppiceError } from '../domain/error.ts';
 import { allowedHosts, modeOf } from '../domain/network.ts';
 import type { OpenPipe } from '../git/transport.ts';
 import { type Container, type ContainerRequest, labels, type Mount, type Runtime } from '../runtime/runtime.ts';
-import { requireApprovedEnvironment } from './approval.ts';
+import { requireApprovedEnvironment } from './access/approval.ts';
+import { refuseOverlay, refuseUnsafe } from './access/mount-risks.ts';
 import type { Environment } from './environment.ts';
-import { refuseOverlay, refuseUnsafe } from './mount-risks.ts';
 import type { Workplace } from './workplace.ts';
 
 export function labelsOf(workplace: Workplace, name: string): Record<string, string> {

@@ -6,7 +6,7 @@ import type { Oid } from '../domain/oid.ts';
 import { type EnvironmentRefs, refsOf } from '../domain/ref-layout.ts';
 import { parseRefName, type RefName } from '../domain/ref-name.ts';
 import type { HoldRules } from '../domain/spec.ts';
-import type { MergedWord } from './merged-word.ts';
+import type { MergedWord } from './merged/word.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface Environment {

@@ -10,18 +10,18 @@ import type { Denial } from '../domain/network.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { Leak } from '../git/leaks.ts';
 import type { ExecEnd, ExecRequest, Execution, Runtime } from '../runtime/runtime.ts';
-import type { NamedSecret } from './access.ts';
-import { type Confirm, requireApprovedEnvironment } from './approval.ts';
+import type { NamedSecret } from './access/access.ts';
+import { type Confirm, requireApprovedEnvironment } from './access/approval.ts';
+import { denialsOf, deniedBetween } from './access/network.ts';
+import { type Delivery, deliverSecrets } from './access/secrets.ts';
 import { bringInOutside } from './commit.ts';
 import { layoutOf, runInside, runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
 import { Excerpt } from './excerpt.ts';
 import { findLeaks } from './leaks.ts';
-import { denialsOf, deniedBetween } from './network.ts';
 import { type Reconciled, reconcile, saveEdits } from './reconcile.ts';
 import { type RecordFile, updateRecord } from './record.ts';
 import { describeCommand, noteExec } from './running-execs.ts';
-import { type Delivery, deliverSecrets } from './secrets.ts';
 import type { Workplace } from './workplace.ts';
 
 export interface ExecOptions {

@@ -7,7 +7,7 @@ import { coppiceRefs, nameOfRecordRef } from '../domain/ref-layout.ts';
 import { parseRefName } from '../domain/ref-name.ts';
 import type { CommitInfo } from '../git/repository.ts';
 import { directoriesFor, type Environment, refsOfRecord } from './environment.ts';
-import { parseWord, wordFile } from './merged-word.ts';
+import { parseWord, wordFile } from './merged/word.ts';
 import { parseRecord, recordFile } from './record.ts';
 import type { Workplace } from './workplace.ts';
 

@@ -5,7 +5,7 @@ import type { Cause } from '../domain/checkpoint.ts';
 import { CoppiceError, hasCode } from '../domain/error.ts';
 import type { Oid } from '../domain/oid.ts';
 import type { Checkpointer } from '../git/checkpointer.ts';
-import { requireApprovedEnvironment } from './approval.ts';
+import { requireApprovedEnvironment } from './access/approval.ts';
 import { findContainer } from './container.ts';
 import { checkpointerRequest, type Environment, watchKeyOf } from './environment.ts';
 import { readEnvironment } from './find.ts';

@@ -8,7 +8,7 @@ import { findContainer } from './container.ts';
 import type { Environment } from './environment.ts';
 import { sweepInterrupted, wasInterrupted } from './interrupted.ts';
 import { dismantle, isMaterialized } from './materialize.ts';
-import { mergedState } from './merged.ts';
+import { mergedState } from './merged/merged.ts';
 import { readLeftInside } from './mirror-branches.ts';
 import { type Reconciled, reconcile, reconcileFully } from './reconcile.ts';
 import { putAway } from './trash.ts';

@@ -1,9 +1,9 @@
 /** Runs the spec's setup command once, inside, before anybody else gets in. */
-import { requireApprovedEnvironment } from './approval.ts';
+import { requireApprovedEnvironment } from './access/approval.ts';
+import { denialsOf } from './access/network.ts';
+import { deliverSecrets } from './access/secrets.ts';
 import { runInside, runningContainer } from './container.ts';
 import type { Environment } from './environment.ts';
-import { denialsOf } from './network.ts';
-import { deliverSecrets } from './secrets.ts';
 import type { Report, Workplace } from './workplace.ts';
 
 /** An hour: dependencies of large projects take long. */

@@ -18,7 +18,7 @@ import type { Transport } from '../git/transport.ts';
 import type { Worktrees } from '../git/worktree.ts';
 import type { Surroundings } from '../platform/surroundings.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { Approvals } from './approvals.ts';
+import type { Approvals } from './access/approvals.ts';
 
 /** Narration of a longer step, one line. */
 export type Report = (message: string) => void;

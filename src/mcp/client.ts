@@ -1,5 +1,5 @@
 /** One connected client: what is known of it, and what its calls share. */
-import type { Confirm } from '../environment/approval.ts';
+import type { Confirm } from '../environment/access/approval.ts';
 import type { Context } from '../operations/operation.ts';
 import type { Changes } from './changes.ts';
 import type { Notes } from './notes.ts';

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { CoppiceError } from '../domain/error.ts';
 import { visible } from '../domain/terminal-text.ts';
-import type { Confirm } from '../environment/approval.ts';
+import type { Confirm } from '../environment/access/approval.ts';
 import type { AnyOperation } from '../operations/operation.ts';
 import { type Field, fieldsOf } from '../operations/shape.ts';
 import { type OfferedTool, whyAsked } from '../operations/tool.ts';

@@ -1,9 +1,9 @@
 /** `approve`: lets a repository's own file, or an environment that came from elsewhere, have what it asks for of this machine. */
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
-import { accessOf, hostAccessOf } from '../environment/access.ts';
-import { digestOf, type Question, questionOf, subjectOf, textOfQuestion } from '../environment/approval.ts';
-import type { Approval } from '../environment/approvals.ts';
+import { accessOf, hostAccessOf } from '../environment/access/access.ts';
+import { digestOf, type Question, questionOf, subjectOf, textOfQuestion } from '../environment/access/approval.ts';
+import type { Approval } from '../environment/access/approvals.ts';
 import { findEnvironment } from '../environment/find.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import { type Context, flag, operation } from './operation.ts';

@@ -2,7 +2,7 @@
 import * as z from 'zod/mini';
 import { visible } from '../domain/terminal-text.ts';
 import { findEnvironment } from '../environment/find.ts';
-import { startOfChange } from '../environment/merged.ts';
+import { startOfChange } from '../environment/merged/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { findRuns } from '../environment/runs-elsewhere.ts';
 import { flag, nameArgument, operation, type Style } from './operation.ts';

@@ -1,7 +1,7 @@
 /** `exec`: a command inside; its exit status is ours. */
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
-import type { NamedSecret } from '../environment/access.ts';
+import type { NamedSecret } from '../environment/access/access.ts';
 import type { Environment } from '../environment/environment.ts';
 import { execInside } from '../environment/exec.ts';
 import { findEnvironment } from '../environment/find.ts';

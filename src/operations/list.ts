@@ -6,7 +6,7 @@ import { repositoryLabels } from '../environment/container.ts';
 import type { Environment } from '../environment/environment.ts';
 import { listWithTips } from '../environment/find.ts';
 import { sweepInterrupted } from '../environment/interrupted.ts';
-import { mergedStates } from '../environment/merged.ts';
+import { mergedStates } from '../environment/merged/merged.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import type { Container } from '../runtime/runtime.ts';
 import { labels } from '../runtime/runtime.ts';

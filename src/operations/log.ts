@@ -6,7 +6,7 @@ import { visible } from '../domain/terminal-text.ts';
 import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { findLeaks } from '../environment/leaks.ts';
-import { startOfWork } from '../environment/merged.ts';
+import { startOfWork } from '../environment/merged/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import { leakView, renderLeaks } from './leak-view.ts';

@@ -4,7 +4,7 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import * as z from 'zod/mini';
-import type { Confirm } from '../environment/approval.ts';
+import type { Confirm } from '../environment/access/approval.ts';
 import type { Machine } from '../environment/examine.ts';
 import type { DaemonPort, Workplace } from '../environment/workplace.ts';
 import type { Surroundings } from '../platform/surroundings.ts';

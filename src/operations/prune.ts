@@ -2,8 +2,8 @@
 import * as z from 'zod/mini';
 import { CoppiceError } from '../domain/error.ts';
 import { parseMoment } from '../domain/moment.ts';
-import type { NotAsked } from '../environment/merged-ask.ts';
-import { type Kept, type Pruned, prune as pruneAll } from '../environment/prune.ts';
+import type { NotAsked } from '../environment/merged/ask.ts';
+import { type Kept, type Pruned, prune as pruneAll } from '../environment/merged/prune.ts';
 import { flag, namesArgument, operation, type Style } from './operation.ts';
 import { columns, safe } from './views.ts';
 

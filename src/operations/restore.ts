@@ -2,11 +2,11 @@
 import * as z from 'zod/mini';
 import { parseEnvironmentName } from '../domain/environment-name.ts';
 import { CoppiceError } from '../domain/error.ts';
-import { requireApprovedEnvironment } from '../environment/approval.ts';
+import { requireApprovedEnvironment } from '../environment/access/approval.ts';
+import { boundByUser } from '../environment/access/network.ts';
 import type { Environment } from '../environment/environment.ts';
 import { tellLeftOut } from '../environment/left-out.ts';
 import { dismantle, materialize } from '../environment/materialize.ts';
-import { boundByUser } from '../environment/network.ts';
 import { putHeld } from '../environment/put-held.ts';
 import { putInside } from '../environment/put-inside.ts';
 import { putSubmodules } from '../environment/put-submodules.ts';

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { CoppiceError } from '../domain/error.ts';
 import type { SecretRequest } from '../domain/host-access.ts';
 import { isSecretName, parseSecretReference, referenceForms } from '../domain/secret-reference.ts';
-import { type NamedSecret, namedSecret } from '../environment/access.ts';
+import { type NamedSecret, namedSecret } from '../environment/access/access.ts';
 import type { Workplace } from '../environment/workplace.ts';
 import type { Flag } from './operation.ts';
 

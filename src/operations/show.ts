@@ -4,7 +4,7 @@ import type { Oid } from '../domain/oid.ts';
 import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { findLeaks } from '../environment/leaks.ts';
-import { mergedState, startOfWork } from '../environment/merged.ts';
+import { mergedState, startOfWork } from '../environment/merged/merged.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { isResolution } from '../environment/resolution/find.ts';
 import { findRuns } from '../environment/runs-elsewhere.ts';

@@ -2,14 +2,14 @@
 import { readdir } from 'node:fs/promises';
 import * as z from 'zod/mini';
 import { type Network, networkModes } from '../domain/network.ts';
-import { requireApprovedEnvironment } from '../environment/approval.ts';
+import { requireApprovedEnvironment } from '../environment/access/approval.ts';
+import { changedNetwork, changeNetwork, type NetworkChange, recordNetwork } from '../environment/access/network.ts';
 import { bringInOutside } from '../environment/commit.ts';
 import { ensureRunning } from '../environment/container.ts';
 import type { Environment } from '../environment/environment.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { tellLeftOut } from '../environment/left-out.ts';
 import { dismantle, isMaterialized, materialize } from '../environment/materialize.ts';
-import { changedNetwork, changeNetwork, type NetworkChange, recordNetwork } from '../environment/network.ts';
 import { putInside } from '../environment/put-inside.ts';
 import { waitUntilReady } from '../environment/ready.ts';
 import { setAside } from '../environment/remove.ts';

@@ -1,12 +1,12 @@
 /** `status`: what is going on in an environment now. */
 import * as z from 'zod/mini';
 import { noDenials } from '../domain/network.ts';
+import { denialsOf } from '../environment/access/network.ts';
 import { knownConflicts } from '../environment/conflicts/known.ts';
 import { readyEnvironments } from '../environment/conflicts/up-to-date.ts';
 import { findEnvironment } from '../environment/find.ts';
 import { findLeaks, findLeaksElsewhere } from '../environment/leaks.ts';
 import { readLeftInside } from '../environment/mirror-branches.ts';
-import { denialsOf } from '../environment/network.ts';
 import { reconcile } from '../environment/reconcile.ts';
 import { describeCommand, runningExecs } from '../environment/running-execs.ts';
 import { leakElsewhereView, leakView, renderLeaks, renderLeaksElsewhere } from './leak-view.ts';

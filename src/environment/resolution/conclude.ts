@@ -2,8 +2,8 @@
 import { type BytePath, textOf } from '../../domain/byte-path.ts';
 import { CoppiceError } from '../../domain/error.ts';
 import { inProgress } from '../commit.ts';
-import { concludeMerge } from '../conclude-merge.ts';
 import { runningContainer } from '../container.ts';
+import { concludeMerge } from '../merge/conclude.ts';
 import { type Reconciled, reconcileFully, withContainerRunning } from '../reconcile.ts';
 import type { Workplace } from '../workplace.ts';
 import { otherName } from './conflict.ts';

@@ -21,7 +21,7 @@ import {
   moveHead,
   refuseOverwriting,
   settled,
-} from '../git-merge.ts';
+} from '../merge/git-merge.ts';
 import { waitForQuiet } from '../quiet.ts';
 import { reconcileFully, withContainerRunning } from '../reconcile.ts';
 import { recordFile, serializeRecord, updateRecord } from '../record.ts';

@@ -74,7 +74,12 @@ async function beside(): Promise<number> {
     repositories.map(
       ({ path, env }) =>
         new Promise((resolve) => {
-          const child = spawn('sh', ['-c', 'git add -A && git commit -qm burst'], { cwd: path, env, stdio: 'ignore' });
+          // Without the housekeeping that a commit leaves running behind it.
+          const child = spawn('sh', ['-c', 'git add -A && git -c gc.auto=0 commit -qm burst'], {
+            cwd: path,
+            env,
+            stdio: 'ignore',
+          });
           child.on('close', resolve);
         }),
     ),

@@ -2,6 +2,7 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it, onTestFinished } from 'vitest';
+import { errnoOf } from '../../src/platform/errno.ts';
 import { coppiceIn } from '../support/coppice.ts';
 import { bigRepository } from './big-repository.ts';
 import { printRows } from './table.ts';
@@ -65,9 +66,14 @@ async function over(pid: number, seconds: number, work: () => void) {
   return { share: (after.seconds - before.seconds) / ((performance.now() - begun) / 1000), memory: after.memory };
 }
 
+interface Cost {
+  readonly seconds: number;
+  readonly memory: number;
+}
+
 /** Of a process and all below it, those that have ended included. */
-function cost(pid: number): { readonly seconds: number; readonly memory: number } {
-  const below = childrenOf(pid).map(cost);
+function cost(pid: number): Cost {
+  const below = childrenOf(pid).map(costOfChild);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   const times = stat
@@ -80,6 +86,16 @@ function cost(pid: number): { readonly seconds: number; readonly memory: number 
     seconds: sum(times) / 100 + sum(below.map(({ seconds }) => seconds)),
     memory: Number(memory) * 1024 + sum(below.map((each) => each.memory)),
   };
+}
+
+/** What ends while it is looked at counts with its parent, from then on. */
+function costOfChild(pid: number): Cost {
+  try {
+    return cost(pid);
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(errnoOf(error) ?? '')) return { seconds: 0, memory: 0 };
+    throw error;
+  }
 }
 
 function childrenOf(pid: number): readonly number[] {

@@ -20,8 +20,9 @@ it(`the daemon with ${counts.join(', ')} environments of ${files} files each`, a
   const cli = coppiceIn(repository, { settings: { daemon: 'auto' } });
   const names: string[] = [];
   onTestFinished(async () => {
-    await cli.run(['daemon', 'stop']);
     for (const name of names) await cli.run(['remove', '-f', name]);
+    // Last: other commands start it again.
+    await cli.run(['daemon', 'stop']);
   });
   await cli.json(['daemon', 'start']);
   const { daemon } = await cli.json<{ daemon: { pid: number } }>(['daemon', 'status']);

@@ -16,6 +16,8 @@ it.each([
   const ground = await makeGround();
   const disk = join(ground.common, where);
   putOnSmallDisk(ground, disk, '8m');
+  // While the disk is there: without it nothing is known of the environment, and its sandbox would be left.
+  onTestFinished(async () => expect(await ground.cli.run(['remove', '--force', 'one'])).toMatchObject({ status: 0 }));
   const watching = await watch(ground);
   await watching.ready('one');
   const writer = openWriter(ground.tree('one'), randomFrom(seed));
